@@ -1,0 +1,64 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// checkParse checks what holds for every text: either a configuration that can be served, or errors
+// that stand inside the text.
+func checkParse(t *testing.T, name string, text []byte, c *Config, err error) {
+	var errs Errors
+	switch {
+	case err == nil && (len(c.Listen) == 0 || len(c.Sites) == 0):
+		t.Errorf("accepted without a listener or a site: %q", text)
+	case err == nil:
+		for _, s := range c.Sites {
+			if !filepath.IsAbs(s.Root) || s.Pos.Line == 0 {
+				t.Errorf("site without an absolute root or a position: %+v", s)
+			}
+		}
+	case !errors.As(err, &errs):
+		t.Errorf("error is %T, want Errors", err)
+	default:
+		checkPositions(t, name, text, errs)
+	}
+}
+
+func FuzzParseTOML(f *testing.F) {
+	for _, pattern := range []string{"testdata/good/*.toml", "testdata/bad/*.toml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	for _, s := range []string{"a = [{b.c = 1}]\n[[x]]\n[x.y]\n[[x.z]]\n", "\ufeffa = 1", "[a]\nb.c=1\n[a.d]\n", "site.a = 1", "site = {}\n", "listen=\"\"\"\n\n\"\"\"", "a=inf\nb=+nan\nc=1e5"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ParseTOML("x.toml", text, "testdata/good")
+		checkParse(t, "x.toml", text, c, err)
+	})
+}
+
+func FuzzParseWebConf(f *testing.F) {
+	for _, s := range []string{
+		"host default .\nhost www.example.org:80 bad\nmedia html text/html\nparameter timeout 1\n",
+		"\ufeffhost default .", "host a\u0085b", "host \xff \xff", "parameter timeout 1e300", "host [ .\nhost : .\nhost ]: .\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := ParseWebConf("web.conf", text, "testdata")
+		checkParse(t, "web.conf", text, c, err)
+	})
+}

@@ -1,0 +1,186 @@
+package config
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// set fills Overrides from pairs of name and value.
+func set(t *testing.T, pairs ...string) Overrides {
+	t.Helper()
+	var o Overrides
+	for i := 0; i < len(pairs); i += 2 {
+		if err := o.Set(pairs[i], pairs[i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return o
+}
+
+func TestSetRefuses(t *testing.T) {
+	tests := []struct{ name, value, part string }{
+		{"prot", "80", `unknown setting "prot"; did you mean "port"?`},
+		{"port", "65536", `"65536" is not a port`},
+		{"port", "http", "from 0 (any free port) to 65535"},
+		{"bind", "127.0.0.1:80", `give the host "127.0.0.1" here and the port "80"`},
+		{"bind", "[::1]:80", `give the host "::1" here`},
+		{"bind", "[127.0.0.1]", "brackets"},
+		{"bind", "[::1", "brackets"},
+		{"bind", "*", `write "0.0.0.0"`},
+		{"bind", "a b", "not a host"},
+		{"access-log", "comon", `did you mean "common"?`},
+		{"access-log", "xml", "known here: common, combined, json, off"},
+		{"cache", "soon", "not a duration"},
+		{"cors", "maybe", `"maybe" says neither yes nor no`},
+	}
+	for _, test := range tests {
+		var o Overrides
+		refused(t, test.name+" "+test.value, o.Set(test.name, test.value), test.part)
+		if o != (Overrides{}) {
+			t.Errorf("%s %s: a refused value was stored", test.name, test.value)
+		}
+	}
+}
+
+func TestApplyListen(t *testing.T) {
+	file := []string{"unix:/run/x.sock", "192.0.2.1:80", "192.0.2.1:81"}
+	tests := []struct {
+		name      string
+		listen    []string
+		overrides []Overrides
+		want      []string
+	}{
+		{"nothing", file, []Overrides{{}}, file},
+		{"a port", file, []Overrides{set(t, "port", "8080")}, []string{"192.0.2.1:8080"}},
+		{"a host", file, []Overrides{set(t, "bind", "::")}, []string{"[::]:80"}},
+		{"both", file, []Overrides{set(t, "bind", "localhost", "port", "0")}, []string{"localhost:0"}},
+		{"every interface", file, []Overrides{set(t, "bind", "")}, []string{":80"}},
+		{"one after the other", file, []Overrides{set(t, "port", "8080"), set(t, "bind", "[::1]", "port", "8081")}, []string{"[::1]:8081"}},
+		{"no TCP listener", file[:1], []Overrides{set(t, "bind", "0.0.0.0")}, []string{"0.0.0.0:8000"}},
+		{"no listener", nil, []Overrides{set(t, "port", "1")}, []string{"127.0.0.1:1"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := new(Config)
+			for _, s := range test.listen {
+				l, err := ParseListen(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.Listen = append(c.Listen, l)
+			}
+			for _, o := range test.overrides {
+				c.Apply(o)
+			}
+			var got []string
+			for _, l := range c.Listen {
+				got = append(got, l.String())
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestApplyToEverySite(t *testing.T) {
+	all := set(t, "access-log", "json", "cors", "yes", "cache", "60", "listing", "true", "spa", "on", "upload", "1", "debug", "true", "trace", "1")
+	c := Default()
+	c.Sites = []Site{DefaultSite("/a"), DefaultSite("/b")}
+	c.Apply(all)
+	want := Default()
+	for _, root := range []string{"/a", "/b"} {
+		s := DefaultSite(root)
+		minute := time.Minute
+		s.CORS, s.Cache, s.Listing, s.SPA, s.Upload = true, &minute, true, true, true
+		want.Sites = append(want.Sites, s)
+	}
+	want.Log.Access, want.Debug, want.Trace = "json", true, true
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	c.Apply(set(t, "listing", "no", "cache", "off"))
+	if s := c.Sites[1]; s.Listing || s.Cache != nil || !s.CORS {
+		t.Errorf("the second overrides did not switch off what they name, or more: %+v", s)
+	}
+}
+
+// Zero asks clients to revalidate, which is not the same as to say nothing.
+func TestApplyCacheOfZero(t *testing.T) {
+	c := Config{Sites: []Site{DefaultSite("/a")}}
+	c.Apply(set(t, "cache", "0"))
+	if age := c.Sites[0].Cache; age == nil || *age != 0 {
+		t.Errorf("cache is %v, want zero", age)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	o, warnings, err := Environment([]string{
+		"PATH=/bin", "PORT=9000", "HIGHBALL_PORT=9001", "HIGHBALL_BIND=0.0.0.0", "HIGHBALL_ACCESS_LOG=off", "HIGHBALL_CORS=1", "HIGHBALL_CACHE=1h",
+		"HIGHBALL_LISTING=no", "HIGHBALL_SPA=true", "HIGHBALL_UPLOAD=yes", "HIGHBALL_DEBUG=on", "HIGHBALL_TRACE=", "=C:=C:\\", "HIGHBALL",
+	})
+	if err != nil || warnings != nil {
+		t.Fatal(warnings, err)
+	}
+	want := set(t, "port", "9001", "bind", "0.0.0.0", "access-log", "off", "cors", "true", "cache", "3600", "listing", "false", "spa", "true", "upload", "true", "debug", "true")
+	if diff := cmp.Diff(want, o); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEnvironmentPort(t *testing.T) {
+	tests := []struct {
+		environ []string
+		want    int
+	}{
+		{[]string{"PORT=80"}, 80},
+		{[]string{"PORT="}, -1},
+		{[]string{"PORT=80", "HIGHBALL_PORT="}, 80},
+		{[]string{"HIGHBALL_PORT=81", "PORT=80"}, 81},
+		{[]string{"HIGHBALL_PORT=81", "PORT=tcp://10.0.0.1:80"}, 81},
+		{[]string{"PORT=0"}, 0},
+	}
+	for _, test := range tests {
+		o, _, err := Environment(test.environ)
+		if err != nil {
+			t.Errorf("%v: %v", test.environ, err)
+		}
+		got := -1
+		if o.Port != nil {
+			got = *o.Port
+		}
+		if got != test.want {
+			t.Errorf("%v: port is %d, want %d", test.environ, got, test.want)
+		}
+	}
+}
+
+func TestEnvironmentErrors(t *testing.T) {
+	_, _, err := Environment([]string{"PORT=eighty", "HIGHBALL_CORS=perhaps", "HIGHBALL_BIND=a b"})
+	want := `HIGHBALL_BIND: "a b" is not a host to listen at; write an IP address or a host name
+HIGHBALL_CORS: "perhaps" says neither yes nor no; write 1 or 0, true or false, yes or no, on or off
+PORT: "eighty" is not a port; write a number from 0 (any free port) to 65535`
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestEnvironmentWarnings(t *testing.T) {
+	_, warnings, err := Environment([]string{"HIGHBALL_ZZZ=1", "HIGHBALL_ACESS_LOG=json", "HIGHBALL_EMPTY="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"HIGHBALL_ACESS_LOG: unknown variable; did you mean HIGHBALL_ACCESS_LOG?",
+		"HIGHBALL_ZZZ: unknown variable; known are HIGHBALL_BIND, HIGHBALL_PORT, HIGHBALL_ACCESS_LOG, HIGHBALL_CORS, HIGHBALL_CACHE, HIGHBALL_LISTING, HIGHBALL_SPA, HIGHBALL_UPLOAD, HIGHBALL_DEBUG, HIGHBALL_TRACE",
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
