@@ -1,0 +1,185 @@
+package highball
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"highball/internal/loop"
+)
+
+// blockingDriver serves with a goroutine per connection: where there are no event loops, and for listeners that they
+// cannot take over.
+type blockingDriver struct {
+	srv      *Server
+	listener net.Listener
+	accepts  sync.WaitGroup
+	serves   sync.WaitGroup
+	stopping chan struct{}
+	vacant   chan struct{}
+
+	mu    sync.Mutex // guards the following fields
+	conns map[*conn]struct{}
+	ended bool
+}
+
+func (s *Server) driveBlocking(b *binding) driver {
+	d := &blockingDriver{
+		srv: s, listener: b.listener, stopping: make(chan struct{}), vacant: make(chan struct{}, 1),
+		conns: make(map[*conn]struct{}),
+	}
+	d.accepts.Go(d.accept)
+	return d
+}
+
+func (d *blockingDriver) accept() {
+	for {
+		nc, err := d.listener.Accept()
+		switch {
+		case err == nil:
+			d.begin(nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			// Mostly a lack of descriptors: time will bring some.
+			d.srv.state.log.Error("accept failed", "err", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-d.stopping:
+				return
+			}
+		}
+	}
+}
+
+func (d *blockingDriver) begin(nc net.Conn) {
+	c := &conn{srv: d.srv, driver: d, id: d.srv.state.nextID.Add(1), remote: addrPortOf(nc.RemoteAddr()), local: addrPortOf(nc.LocalAddr())}
+	c.link = loop.NewBlocking(nc, c.expiredBlocking)
+	d.mu.Lock()
+	if limit := d.srv.Limits.Conns; d.ended || limit > 0 && len(d.conns) >= limit {
+		d.mu.Unlock()
+		_, _, _ = c.link.Write(d.srv.state.refusal, nil, time.Second) // a courtesy
+		c.link.Close()
+		return
+	}
+	d.conns[c] = struct{}{}
+	d.mu.Unlock()
+	d.serves.Add(1)
+	go func() {
+		defer d.remove(c)
+		c.serveAll()
+	}()
+}
+
+// serveAll tells a connection's whole story.
+func (c *conn) serveAll() {
+	c.x = c.srv.state.takeExchange()
+	c.x.conn, c.x.link = c, c.link
+	c.fresh = true
+	if c.next() {
+		c.serve()
+	}
+}
+
+// expiredBlocking is Expired for a connection without a loop, whose timeouts are only set while a handler runs.
+func (c *conn) expiredBlocking() {
+	b := c.link.(*loop.Blocking)
+	c.expiry.Lock()
+	defer c.expiry.Unlock()
+	switch {
+	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
+		x := c.x
+		c.srv.logExpired(c, x)
+		b.Intervene(c.srv.timeoutAnswer(x))
+		c.cancel(ErrHandlerDeadline)
+	case c.phase.CompareAndSwap(phaseStarted, phaseCut):
+		b.Intervene(nil)
+		c.cancel(ErrHandlerDeadline)
+	}
+}
+
+// remove forgets a connection that has ended or, before that, was hijacked.
+func (d *blockingDriver) remove(c *conn) {
+	d.mu.Lock()
+	_, known := d.conns[c]
+	delete(d.conns, c)
+	vacant := len(d.conns) == 0
+	d.mu.Unlock()
+	if !known {
+		return
+	}
+	defer d.serves.Done()
+	if vacant {
+		select {
+		case d.vacant <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (d *blockingDriver) open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.conns)
+}
+
+func (d *blockingDriver) drain() {
+	d.mu.Lock()
+	if d.ended {
+		d.mu.Unlock()
+		return
+	}
+	d.ended = true
+	close(d.stopping)
+	d.mu.Unlock()
+	_ = d.listener.Close() // it may have been closed by its owner
+	d.accepts.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.conns {
+		if c.waiting.CompareAndSwap(true, false) {
+			_ = c.link.(*loop.Blocking).Conn().Close() // it waits for a request; its owner closes it again
+		}
+	}
+}
+
+func (d *blockingDriver) empty() <-chan struct{} { return d.vacant }
+
+func (d *blockingDriver) abort() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.conns {
+		c.cancel(ErrServerClosed)
+		_ = c.link.(*loop.Blocking).Conn().Close() // its owner closes it again
+	}
+}
+
+// stop waits for the connections' goroutines, unless handlers still run, which may never return.
+func (d *blockingDriver) stop() {
+	d.accepts.Wait()
+	if d.open() == 0 {
+		d.serves.Wait()
+	}
+}
+
+// addrPortOf returns the address of a TCP connection's end.
+func addrPortOf(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// resolve makes a TCP address of "host:port".
+func resolve(addr string) (*net.TCPAddr, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen %s: %w", addr, err)
+	}
+	return tcp, nil
+}

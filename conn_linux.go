@@ -1,0 +1,356 @@
+package highball
+
+import (
+	"net/netip"
+	"time"
+
+	"highball/internal/h1"
+	"highball/internal/loop"
+)
+
+// This file is the part of a connection's story that an event loop tells, see conn.go.
+
+// engine is what the connections of one event loop have in common.
+type engine struct {
+	index  int
+	inline *exchange
+	out    []byte // inline answers of one turn
+	workers
+}
+
+// onLoop is what ties a connection to an event loop.
+type onLoop struct {
+	engine *engine
+	lc     *loop.Conn
+}
+
+var _ loop.Session = (*conn)(nil)
+
+// Open implements loop.Session.
+func (c *conn) Open() {
+	c.id = c.srv.state.nextID.Add(1)
+	c.x, c.fate, c.fresh = nil, fateNext, true
+	c.phase.Store(phaseNone)
+	c.remote = c.lc.RemoteAddr()
+	c.local = netip.AddrPort{}
+	if limit := c.srv.Limits.Conns; limit > 0 && c.srv.openConns() > limit {
+		c.lc.Send(c.srv.state.refusal)
+		c.leaveAfterFlush(fateLinger)
+		return
+	}
+	c.lc.SetTimeout(c.srv.state.deadlines.Head)
+}
+
+// Input implements loop.Session.
+func (c *conn) Input(b []byte) {
+	if c.fate != fateNext {
+		return
+	}
+	x := c.x
+	if x == nil {
+		x = c.engine.inline
+		x.conn = c
+	} else {
+		x.receive(b)
+		b = x.buffered()
+	}
+	own := x.out
+	x.out = c.engine.out[:0]
+	rest, next := c.answerInline(x, b)
+	out := x.out
+	x.out, c.engine.out = own, out[:0]
+	if next == stepServe {
+		c.detach(x, rest, out)
+		return
+	}
+	c.keep(x, rest)
+	if len(out) > 0 {
+		c.lc.Send(out)
+	}
+	switch {
+	case next == stepAbort:
+		c.lc.Abort()
+	case next == stepClose:
+		c.leaveAfterFlush(fateClose)
+	case next == stepLinger:
+		c.leaveAfterFlush(fateLinger)
+	case c.lc.Pending() > 0:
+		c.lc.SetTimeout(c.writeTimeout())
+	case next == stepYield:
+		c.lc.Yield()
+	case c.x == nil:
+		c.lc.SetTimeout(c.srv.state.deadlines.Idle)
+	}
+}
+
+// step is what follows a turn of inline answers.
+type step uint8
+
+const (
+	stepWait   step = iota // for more bytes
+	stepYield              // there is more, for the next turn
+	stepServe              // a goroutine is needed
+	stepClose              // after what was answered
+	stepLinger             // likewise, and the client may have sent more
+	stepAbort              // cut, after what was answered before
+)
+
+// answerInline answers requests from b, as far as that goes without blocking, into x.out.
+func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
+	for range requestsPerTurn {
+		if len(b) == 0 {
+			return b, stepWait
+		}
+		switch x.head.Parse(b, &c.srv.state.limits) {
+		case h1.NeedData:
+			return b, stepWait
+		case h1.Failed:
+			c.refuse(x, b, x.head.Err())
+			return nil, stepLinger
+		}
+		size := x.head.Size
+		taken, err := c.inline(x, b[:size])
+		switch {
+		case err != nil:
+			return nil, stepAbort
+		case !taken:
+			return b, stepServe
+		}
+		b = b[size:]
+		c.fresh = false
+		closing := x.res.closing
+		x.head.Reset()
+		x.res.header.Reset()
+		switch {
+		case closing && len(b) == 0:
+			return b, stepClose
+		case closing:
+			return nil, stepLinger
+		case len(x.out) >= inlineMax:
+			return b, stepYield
+		}
+	}
+	return b, stepYield
+}
+
+// inline answers one request on the loop, and reports whether it could. Its error is ErrAbort.
+func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
+	st := &c.srv.state
+	if st.inline == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
+		return false, nil
+	}
+	if !x.req.begin(&x.head, aliasString(head), x) {
+		return false, nil
+	}
+	x.req.body.begin(&x.head, x, 0, &st.limits)
+	x.req.body.begin(&x.head, x, 0, nil)
+	x.res.begin(&x.req, x)
+	x.sent, x.expected = 0, false
+	mark := len(x.out)
+	taken, err = c.handleInline(x)
+	if !taken {
+		x.res.header.Reset()
+		x.out = x.out[:mark]
+		return false, nil
+	}
+	if st.tracer != nil {
+		st.tracer.Request(c.id, c.peer(), head)
+	}
+	if err == nil {
+		err = x.res.finish()
+	}
+	if err == ErrAbort {
+		x.out = x.out[:mark]
+		c.srv.record(c, x, c.lc.Now(), 0, outcomeCut)
+		x.res.header.Reset()
+		return true, err
+	}
+	if err != nil { // nothing of the answer has left yet: replace it
+		x.out = x.out[:mark]
+		c.srv.logFailure(&x.req, err)
+		x.res.restart()
+		x.res.ErrorPage(500)
+		_ = x.res.finish() // it cannot fail: it is our own page, into memory
+	}
+	c.srv.record(c, x, c.lc.Now(), 0, outcomeWhole)
+	return true, nil
+}
+
+// handleInline calls the handler and turns a panic into an error.
+func (c *conn) handleInline(x *exchange) (taken bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			taken, err = true, panicked(p)
+		}
+	}()
+	return c.srv.state.inline.ServeInline(&x.res, &x.req), nil
+}
+
+// keep stores what is left of the input until more arrives, and gives back the exchange that is not needed.
+func (c *conn) keep(x *exchange, rest []byte) {
+	if c.x == nil {
+		if len(rest) == 0 {
+			x.conn = nil
+			return
+		}
+		x.head.Reset() // the copy is parsed anew, from its own start
+		c.x = c.srv.state.takeExchange()
+		c.x.conn = c
+		c.x.receive(rest)
+		if !c.fresh { // whose deadline has run since the connection was accepted
+			c.lc.SetTimeout(c.srv.state.deadlines.Head)
+		}
+		return
+	}
+	if len(rest) == 0 {
+		c.srv.state.giveExchange(x)
+		c.x = nil
+		return
+	}
+	if used := len(x.buffered()) - len(rest); used > 0 {
+		x.consume(used)
+		c.lc.SetTimeout(c.srv.state.deadlines.Head)
+	}
+}
+
+// detach hands the connection, with a request that is parsed and the answers before it, to a goroutine.
+func (c *conn) detach(x *exchange, rest, out []byte) {
+	if c.x == nil {
+		y := c.srv.state.takeExchange()
+		y.head, x.head = x.head, y.head
+		y.conn, x.conn = c, nil
+		y.receive(rest)
+		x = y
+		c.x = y
+	} else {
+		x.consume(len(x.buffered()) - len(rest))
+	}
+	x.out = append(x.out[:0], out...)
+	x.begun = c.lc.Now()
+	c.fresh = false
+	c.lc.SetTimeout(c.srv.state.deadlines.Handler)
+	c.lc.Detach()
+	c.engine.serve(c)
+}
+
+// leaveAfterFlush ends the connection once all output is written.
+func (c *conn) leaveAfterFlush(f fate) {
+	c.fate = f
+	if c.lc.Pending() > 0 {
+		c.lc.SetTimeout(c.writeTimeout())
+		return
+	}
+	if f == fateLinger {
+		c.lc.Linger()
+	} else {
+		c.lc.Close()
+	}
+}
+
+// writeTimeout bounds how long the loop waits for a client to take all that is pending.
+func (c *conn) writeTimeout() time.Duration {
+	p := c.srv.writePace()
+	p.moved = int64(c.lc.Pending())
+	return p.patience()
+}
+
+// Flushed implements loop.Session.
+func (c *conn) Flushed() {
+	switch {
+	case c.fate != fateNext:
+		c.leaveAfterFlush(c.fate)
+	case c.x != nil:
+		c.lc.SetTimeout(c.srv.state.deadlines.Head)
+		c.Input(nil)
+	case c.srv.state.draining.Load():
+		c.lc.Close()
+	default:
+		c.lc.SetTimeout(c.srv.state.deadlines.Idle)
+	}
+}
+
+// EOF implements loop.Session. A client that has ended its sending before a request was complete wants no answer.
+func (c *conn) EOF() { c.lc.Close() }
+
+// Expired implements loop.Session.
+func (c *conn) Expired() {
+	c.expiry.Lock()
+	defer c.expiry.Unlock()
+	switch {
+	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
+		x := c.x // the goroutine leaves it alone until it has seen the phase
+		c.lc.Intervene(c.srv.timeoutAnswer(x))
+		c.srv.logExpired(c, x)
+		c.cancel(ErrHandlerDeadline)
+	case c.phase.CompareAndSwap(phaseStarted, phaseCut):
+		c.lc.Intervene(nil)
+		c.cancel(ErrHandlerDeadline)
+	case !c.lc.Looped():
+	case c.lc.Pending() > 0:
+		c.lc.Abort()
+	case c.x != nil && len(c.x.buffered()) > 0:
+		x := c.x
+		x.out = x.out[:0]
+		c.refuse(x, x.buffered(), &h1.Error{Status: 408, Reason: "the head did not arrive in time"})
+		c.lc.Send(x.out) // which keeps a copy of what does not leave at once
+		c.keep(x, nil)
+		c.leaveAfterFlush(fateLinger)
+	default:
+		c.lc.Close()
+	}
+}
+
+// Left implements loop.Session.
+func (c *conn) Left() { c.cancel(ErrClientLeft) }
+
+// Drain implements loop.Session.
+func (c *conn) Drain() {
+	switch {
+	case !c.lc.Looped():
+		c.lc.Recall() // it sees that the server drains before it is given back
+	case c.lc.Pending() > 0 || c.x != nil:
+		// It has something to finish, and will then see that the server drains.
+	case c.fresh:
+		c.lc.SetTimeout(drainGrace) // its first request may be on the way
+	default:
+		c.lc.Close()
+	}
+}
+
+// Closed implements loop.Session.
+func (c *conn) Closed() {
+	if c.x != nil && c.phase.Load() == phaseNone {
+		c.srv.state.giveExchange(c.x)
+		c.x = nil
+	}
+}
+
+// looped reports whether the connection belongs to a loop or comes back to one.
+func (c *conn) looped() bool { return c.lc != nil }
+
+// attach gives the connection back to its loop, unless bytes have arrived.
+func (c *conn) attach() bool { return c.lc.Attach() }
+
+// now returns the time, as of the loop's last wake-up if it is the loop that asks.
+func (c *conn) now(x *exchange) time.Time {
+	if x.link == nil {
+		return c.lc.Now()
+	}
+	return time.Now()
+}
+
+// localAddr returns the address that the client connected to.
+func (c *conn) localAddr() netip.AddrPort {
+	if !c.local.IsValid() && c.looped() {
+		c.local = c.lc.LocalAddr()
+	}
+	return c.local
+}
+
+// shard is the connection's part of the access log.
+func (c *conn) shard() int {
+	if c.engine == nil {
+		return c.srv.loops()
+	}
+	return c.engine.index
+}

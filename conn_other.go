@@ -1,0 +1,17 @@
+//go:build !linux
+
+package highball
+
+import (
+	"net/netip"
+	"time"
+)
+
+// onLoop is empty where there are no event loops.
+type onLoop struct{}
+
+func (c *conn) looped() bool              { return false }
+func (c *conn) attach() bool              { return false }
+func (c *conn) now(*exchange) time.Time   { return time.Now() }
+func (c *conn) localAddr() netip.AddrPort { return c.local }
+func (c *conn) shard() int                { return c.srv.loops() }

@@ -1,0 +1,577 @@
+package loop
+
+import (
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The state word of a connection: who owns it, what has been noted for the goroutine that does, and what it waits for.
+const (
+	detached  = 1 << iota // a goroutine is the owner
+	closed                // there is none
+	arrived               // there may be something to read
+	writable              // there may be room to write
+	halfGone              // the peer has ended its sending
+	gone                  // the peer has reset the connection, or both sides have ended
+	wantRead              // the owner sleeps until arrived, halfGone or gone
+	wantWrite             // the owner sleeps until writable or gone
+	cut                   // the loop has intervened: the owner's operations fail
+)
+
+// Conn is one connection. Its methods are for its owner alone, except where said.
+type Conn struct {
+	loop    *Loop
+	session Session
+	fd      int
+	stamp   uint32 // the generation: an event for an earlier one is stale
+	remote  netip.AddrPort
+
+	state    atomic.Uint32
+	deadline atomic.Int64 // on the group's clock; 0 is never
+	waiting  atomic.Int32 // directions in which the owner waits for the peer, and the deadline with it
+
+	// A goroutine may read while another writes: each direction is woken by itself.
+	wakeReader chan struct{}
+	wakeWriter chan struct{}
+
+	// fdMu guards fd between the owner that closes it and the loop that intervenes.
+	fdMu sync.Mutex
+
+	// Of the loop's goroutine alone, or of the owner when the loop cannot be looking:
+	pending   []byte // output that the socket did not take
+	queued    bool   // stands in loop.again
+	unread    bool   // input was left while output is pending
+	yielded   bool
+	lingering bool
+	dropped   int // bytes read while lingering
+
+	next, prev *Conn // in the wheel
+	due        int64
+	filed      bool
+}
+
+var _ Link = (*Conn)(nil)
+
+func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
+	c.fdMu.Lock() // the owner of the last generation, who has freed the descriptor, may not have left Close yet
+	defer c.fdMu.Unlock()
+	c.fd, c.stamp, c.remote = fd, stamp, remote
+	c.pending, c.unread, c.yielded, c.lingering, c.dropped = nil, false, false, false, 0
+	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
+		select {
+		case <-wake: // left over from the last generation
+		default:
+		}
+	}
+	c.waiting.Store(0)
+	c.deadline.Store(0)
+	c.state.Store(0)
+}
+
+// RemoteAddr returns the peer's address; it is not valid for unix sockets.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.remote }
+
+// LocalAddr returns this side's address; it is not valid for unix sockets.
+func (c *Conn) LocalAddr() netip.AddrPort {
+	sa, err := unix.Getsockname(c.fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
+// Now returns the time of the loop's last wake-up. It is for the loop's goroutine.
+func (c *Conn) Now() time.Time { return c.loop.group.base.Add(time.Duration(c.loop.now)) }
+
+// Looped reports whether the loop owns the connection. It is for the loop's goroutine.
+func (c *Conn) Looped() bool { return c.looped() }
+
+func (c *Conn) looped() bool { return c.state.Load()&(detached|closed) == 0 }
+
+// onEvents takes the events of one wake-up.
+func (c *Conn) onEvents(events uint32) {
+	note := noteOf(events)
+	if c.leave(note) {
+		return
+	}
+	if end := note & (halfGone | gone); end != 0 {
+		c.state.Or(end) // for the reads to come, and for the goroutine that the session may make the owner
+	}
+	if len(c.pending) > 0 && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		if c.flush() {
+			c.session.Flushed()
+		}
+		if c.leave(note) {
+			return
+		}
+	}
+	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 && !c.unread {
+		return
+	}
+	if len(c.pending) > 0 || c.yielded {
+		c.unread = true
+		return
+	}
+	c.readInput()
+}
+
+// leave reports whether the loop has nothing to do: the connection is closed, or has another owner, for whom it leaves
+// the note.
+func (c *Conn) leave(note uint32) bool {
+	s := c.state.Load()
+	if s&detached != 0 {
+		s = c.state.Or(note)
+		switch {
+		case s&detached != 0:
+			c.notify(s, note)
+			return true
+		case s&closed == 0:
+			c.state.And(^uint32(arrived | writable)) // it was handed back just now: this is the loop's to do
+		}
+	}
+	return s&closed != 0
+}
+
+func noteOf(events uint32) uint32 {
+	var note uint32
+	if events&unix.EPOLLIN != 0 {
+		note |= arrived
+	}
+	if events&unix.EPOLLOUT != 0 {
+		note |= writable
+	}
+	if events&unix.EPOLLRDHUP != 0 {
+		note |= halfGone | arrived
+	}
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		note |= gone | arrived | writable
+	}
+	return note
+}
+
+// notify wakes the owning goroutine if note is what it waits for, and tells the session of a peer that left.
+func (c *Conn) notify(old, note uint32) {
+	c.wakeOwner(old, note)
+	if note&(halfGone|gone)&^old != 0 {
+		c.session.Left()
+	}
+}
+
+func (c *Conn) wakeOwner(old, note uint32) {
+	if old&wantRead != 0 && note&arrived != 0 {
+		signal(c.wakeReader)
+	}
+	if old&wantWrite != 0 && note&writable != 0 {
+		signal(c.wakeWriter)
+	}
+}
+
+func signal(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}
+
+// readInput reads once and hands the bytes on. More that may be there waits for the next turn: a short read shows that
+// the socket is empty, unless the end stands behind it.
+func (c *Conn) readInput() {
+	c.unread = false
+	n, err := c.loop.sys.read(c.fd, c.loop.buffer)
+	switch {
+	case n > 0:
+		c.input(c.loop.buffer[:n])
+		if n == len(c.loop.buffer) || c.state.Load()&(halfGone|gone) != 0 {
+			c.readLater()
+		}
+	case err == unix.EAGAIN:
+	default:
+		c.inputEnded(ended(n, err))
+	}
+}
+
+// readLater has the rest of the input read in the loop's next turn, or noted for whoever owns the connection now.
+func (c *Conn) readLater() {
+	switch {
+	case c.leave(arrived):
+	case len(c.pending) > 0:
+		c.unread = true
+	case !c.queued:
+		c.queued = true
+		c.loop.again = append(c.loop.again, c)
+	}
+}
+
+// Yield asks for Input to be called once more with nothing, after the other connections had their turn, and before
+// anything more is read; while output is pending it does nothing, since Flushed will come. It is for the loop's
+// goroutine.
+func (c *Conn) Yield() {
+	if c.looped() && len(c.pending) == 0 {
+		c.yielded = true // and so stands in loop.again
+		c.readLater()
+	}
+}
+
+func (c *Conn) input(b []byte) {
+	if c.lingering {
+		if c.dropped += len(b); c.dropped > lingerBytes {
+			c.Close()
+		}
+		return
+	}
+	c.session.Input(b)
+}
+
+func (c *Conn) inputEnded(err error) {
+	switch {
+	case c.lingering:
+		c.Close()
+	case err == io.EOF:
+		c.session.EOF()
+	default:
+		c.Close()
+	}
+}
+
+// Send writes b and keeps what the socket does not take; the session then hears Flushed instead of Input until all is
+// written. It is for the loop's goroutine, while the loop owns the connection.
+func (c *Conn) Send(b []byte) {
+	if len(c.pending) > 0 {
+		c.pending = append(c.pending, b...)
+		return
+	}
+	n, err := c.loop.sys.write(c.fd, b)
+	switch {
+	case n == len(b):
+	case n > 0:
+		c.pending = append(c.pending, b[n:]...)
+		c.flush() // only EAGAIN promises an event
+	case err == unix.EAGAIN:
+		c.pending = append(c.pending, b...)
+	default:
+		c.Close()
+	}
+}
+
+// Pending returns the number of bytes that Send had to keep.
+func (c *Conn) Pending() int { return len(c.pending) }
+
+// flush writes pending output, and reports whether all of it is written.
+func (c *Conn) flush() bool {
+	for len(c.pending) > 0 {
+		n, err := c.loop.sys.write(c.fd, c.pending)
+		if err == unix.EAGAIN {
+			return false
+		}
+		if err != nil {
+			c.Close()
+			return false
+		}
+		c.pending = c.pending[n:]
+	}
+	c.pending = nil
+	return true
+}
+
+// Detach makes the calling session's goroutine-to-be the owner. It is for the loop's goroutine, while the loop owns
+// the connection and nothing is pending.
+func (c *Conn) Detach() {
+	c.state.Or(detached)
+	c.loop.yield = true
+}
+
+// Attach gives the connection back to its loop, unless something has arrived: then it returns false, and the caller
+// remains the owner and reads. After true the caller must not touch the connection.
+func (c *Conn) Attach() bool {
+	for {
+		s := c.state.Load()
+		if s&(arrived|halfGone|gone) != 0 {
+			return false
+		}
+		if c.state.CompareAndSwap(s, s&^(detached|writable)) {
+			return true
+		}
+	}
+}
+
+// drain tells the session of a drain. It is for the loop's goroutine.
+func (c *Conn) drain() {
+	s := c.state.Load()
+	if s&closed != 0 {
+		return
+	}
+	c.session.Drain()
+	if s&detached != 0 && c.looped() { // it was handed back before it could be recalled
+		c.state.And(^uint32(arrived))
+		c.session.Drain()
+	}
+}
+
+// Recall makes the next Attach of a detached connection fail, as an arrival would: its owner then looks around once more
+// before it gives the connection back. It is for the loop's goroutine.
+func (c *Conn) Recall() { c.state.Or(arrived) }
+
+// Read implements Link.
+func (c *Conn) Read(p []byte, patience time.Duration) (int, time.Duration, error) {
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(arrived))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		n, err := c.loop.sys.read(c.fd, p)
+		if err != unix.EAGAIN {
+			if n < len(p) && n > 0 && c.state.Load()&(halfGone|gone) == 0 {
+				return n, waited, nil
+			}
+			if n > 0 {
+				c.state.Or(arrived) // there may be more, or the end
+			}
+			return max(n, 0), waited, ended(n, err)
+		}
+		if err := c.sleep(wantRead, arrived, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// Write implements Link.
+func (c *Conn) Write(a, b []byte, patience time.Duration) (int, time.Duration, error) {
+	return c.write(a, b, false, patience)
+}
+
+// WriteMore implements Link.
+func (c *Conn) WriteMore(a []byte, patience time.Duration) (int, time.Duration, error) {
+	return c.write(a, nil, true, patience)
+}
+
+func (c *Conn) write(a, b []byte, more bool, patience time.Duration) (int, time.Duration, error) {
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(writable))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		var n int
+		var err error
+		switch {
+		case more:
+			n, err = c.loop.sys.writeMore(c.fd, a)
+		case len(a) == 0:
+			n, err = c.loop.sys.write(c.fd, b)
+		case len(b) == 0:
+			n, err = c.loop.sys.write(c.fd, a)
+		default:
+			n, err = c.loop.sys.writev(c.fd, a, b)
+		}
+		if err != unix.EAGAIN {
+			return max(n, 0), waited, err
+		}
+		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// SendFile implements Link.
+func (c *Conn) SendFile(f *os.File, offset, n int64, patience time.Duration) (int64, time.Duration, error) {
+	in, err := f.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var sent int
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(writable))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		var sendErr error
+		if err := in.Control(func(fd uintptr) {
+			sent, sendErr = c.loop.sys.sendfile(c.fd, int(fd), offset, int(min(n, 1<<30)))
+		}); err != nil {
+			return 0, waited, err
+		}
+		if sendErr == nil && sent == 0 {
+			return 0, waited, io.ErrUnexpectedEOF
+		}
+		if sendErr != unix.EAGAIN {
+			return int64(max(sent, 0)), waited, sendErr
+		}
+		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// sleep waits until the loop has noted what is wanted, for what is left of the patience.
+func (c *Conn) sleep(want, noted uint32, patience time.Duration, waited *time.Duration) error {
+	start := time.Now()
+	c.waiting.Add(1)
+	defer func() {
+		took := time.Since(start)
+		*waited += took
+		if d := c.deadline.Load(); d != 0 {
+			c.deadline.CompareAndSwap(d, d+int64(took))
+		}
+		c.waiting.Add(-1)
+	}()
+	var expired <-chan time.Time
+	if patience > 0 {
+		left := patience - *waited
+		if left <= 0 {
+			return ErrPatience
+		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	wake := c.wakeReader
+	if want == wantWrite {
+		wake = c.wakeWriter
+	}
+	s := c.state.Or(want)
+	defer c.state.And(^want)
+	for s&(noted|gone) == 0 {
+		select {
+		case <-wake:
+		case <-expired:
+			return ErrPatience
+		}
+		s = c.state.Load()
+	}
+	return nil
+}
+
+// SetTimeout implements Link. It may also be called on the loop's goroutine.
+func (c *Conn) SetTimeout(d time.Duration) {
+	if c.looped() {
+		due := int64(0)
+		if d > 0 {
+			due = c.loop.now + int64(d)
+		}
+		c.deadline.Store(due)
+		c.loop.wheel.file(c, due)
+		return
+	}
+	if d <= 0 {
+		c.deadline.Store(0)
+		return
+	}
+	c.deadline.Store(c.loop.group.clock() + int64(d))
+	if int64(d) < wheelSlots*tickLength {
+		// It may be due before the wheel would come to look.
+		stamp := c.stamp
+		c.loop.post(func() {
+			if c.stamp == stamp && c.state.Load()&closed == 0 {
+				c.loop.wheel.file(c, c.deadline.Load())
+			}
+		})
+	}
+}
+
+// lookAtDeadline is the wheel's visit.
+func (c *Conn) lookAtDeadline() {
+	if c.state.Load()&closed != 0 {
+		return
+	}
+	waiting := c.waiting.Load() > 0 // before the deadline, which an owner that ceases to wait extends first
+	d := c.deadline.Load()
+	if d != 0 && d <= c.loop.now && !waiting {
+		if c.looped() && c.lingering {
+			c.Close()
+			return
+		}
+		c.session.Expired()
+		if c.state.Load()&closed != 0 {
+			return
+		}
+		d = c.deadline.Load()
+	}
+	c.loop.wheel.file(c, d)
+}
+
+// PeerLeft implements Link.
+func (c *Conn) PeerLeft() bool { return c.state.Load()&(halfGone|gone) != 0 }
+
+// Close implements Link. The caller is the owner.
+func (c *Conn) Close() {
+	c.fdMu.Lock()
+	defer c.fdMu.Unlock()
+	if c.state.Load()&closed != 0 {
+		return
+	}
+	fd, sys, g := c.fd, c.loop.sys, c.loop.group
+	c.session.Closed()
+	c.pending = nil
+	// From here on the slot may be begun anew, as soon as the descriptor is free.
+	c.state.Store(closed)
+	_ = sys.close(fd) // an error of a socket's close says nothing that anybody could act on
+	if g.open.Add(-1) == 0 {
+		select {
+		case g.empty <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Abort implements Link. The caller is the owner.
+func (c *Conn) Abort() {
+	if c.state.Load()&closed != 0 {
+		return
+	}
+	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // unix sockets have none
+	c.Close()
+}
+
+// Linger implements Link. It may also be called on the loop's goroutine, when the loop owns the connection.
+func (c *Conn) Linger() {
+	if c.state.Load()&closed != 0 {
+		return
+	}
+	_ = c.loop.sys.shutdown(c.fd, unix.SHUT_WR) // if it fails, so will the reads
+	c.lingering = true
+	c.SetTimeout(lingerTime)
+	if !c.looped() {
+		c.drop()
+	}
+}
+
+// drop reads and drops until the loop can take the connection back or it is over.
+func (c *Conn) drop() {
+	p := make([]byte, 16<<10)
+	for !c.Attach() {
+		c.state.And(^uint32(arrived))
+		n, err := c.loop.sys.read(c.fd, p)
+		c.dropped += max(n, 0)
+		if err == unix.EAGAIN && c.state.Load()&(halfGone|gone) == 0 {
+			continue
+		}
+		if n <= 0 || c.dropped > lingerBytes {
+			c.Close()
+			return
+		}
+		c.state.Or(arrived)
+	}
+}
+
+// Intervene ends a detached connection from the loop's goroutine: it sends what of farewell the socket takes at once and
+// ends both directions, with a reset when there is no farewell. The owner's operations fail with ErrClosed from then on;
+// the owner closes.
+func (c *Conn) Intervene(farewell []byte) {
+	c.fdMu.Lock()
+	defer c.fdMu.Unlock()
+	if c.state.Load()&closed != 0 {
+		return
+	}
+	if farewell != nil || !c.remote.IsValid() || c.loop.sys.disconnect(c.fd) != nil {
+		_, _ = c.loop.sys.write(c.fd, farewell) // a client that takes nothing does not get it
+		_ = c.loop.sys.shutdown(c.fd, unix.SHUT_RDWR)
+	}
+	// The owner is woken here, not by the event that follows: the loop may end before it sees that one.
+	const note = cut | gone | arrived | writable
+	c.wakeOwner(c.state.Or(note), note)
+}

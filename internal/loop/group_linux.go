@@ -1,0 +1,172 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Session is what lives on a connection. Its methods are called on the loop's goroutine and must not block. Sessions
+// are reused: after Closed, Open begins another connection.
+type Session interface {
+	// Open begins a connection.
+	Open()
+	// Input takes bytes, which are valid during the call only. It is called while the loop owns the connection and
+	// no output is pending.
+	Input(b []byte)
+	// EOF tells that the peer has ended its sending, while the loop owns the connection.
+	EOF()
+	// Flushed tells that output which Send had to keep has been written.
+	Flushed()
+	// Expired tells that the deadline has passed. The connection may be detached: only Intervene may then be used.
+	Expired()
+	// Left tells that the peer has closed or reset a connection that is detached.
+	Left()
+	// Drain asks to come to an end: no further message is wanted. It is called by Group.Drain, and again if the
+	// connection was detached at first and is the loop's now.
+	Drain()
+	// Closed tells that the connection is gone. The goroutine that closed a detached connection calls it itself.
+	Closed()
+}
+
+// Config is what a Group is made of.
+type Config struct {
+	// Sockets are listening, non-blocking descriptors, which the group takes over: one per loop; or fewer, which
+	// loops then share.
+	Sockets []int
+	Loops   int
+	// New makes the session for a new slot of a loop's table.
+	New func(loop int, c *Conn) Session
+	// Refusal is written to a client for whose connection there is no descriptor.
+	Refusal []byte
+	Logger  *slog.Logger
+
+	system system       // nil is the kernel
+	clock  func() int64 // nanoseconds; nil is the time since Start
+}
+
+// Group is a set of event loops.
+type Group struct {
+	loops []*Loop
+	base  time.Time    // the origin of every loop's clock
+	clock func() int64 // nanoseconds since then
+	done  sync.WaitGroup
+	open  atomic.Int64
+	empty chan struct{} // signalled when open falls to zero
+}
+
+// Start makes the loops and starts their goroutines.
+func Start(cfg Config) (*Group, error) {
+	if len(cfg.Sockets) == 0 || cfg.Loops < len(cfg.Sockets) {
+		return nil, fmt.Errorf("loop: %d loops cannot serve %d sockets", cfg.Loops, len(cfg.Sockets))
+	}
+	if cfg.system == nil {
+		cfg.system = kernel{}
+	}
+	g := &Group{base: time.Now(), clock: cfg.clock, empty: make(chan struct{}, 1)}
+	if g.clock == nil {
+		g.clock = func() int64 { return int64(time.Since(g.base)) }
+	}
+	for i := range cfg.Loops {
+		l, err := newLoop(g, i, &cfg)
+		if err != nil {
+			for _, l := range g.loops {
+				l.release()
+			}
+			for i := len(g.loops) + 1; i < len(cfg.Sockets); i++ { // newLoop has closed the one that failed
+				err = errors.Join(err, unix.Close(cfg.Sockets[i]))
+			}
+			return nil, err
+		}
+		g.loops = append(g.loops, l)
+	}
+	for _, l := range g.loops {
+		g.done.Go(l.run)
+	}
+	return g, nil
+}
+
+// Open returns the number of open connections.
+func (g *Group) Open() int { return int(g.open.Load()) }
+
+// StopListening takes what is queued on the listeners and closes them.
+func (g *Group) StopListening() {
+	g.onEveryLoop((*Loop).stopListening)
+}
+
+// Drain stops listening and asks every session to come to an end.
+func (g *Group) Drain() {
+	g.onEveryLoop(func(l *Loop) {
+		l.stopListening()
+		for _, c := range l.table {
+			if c != nil {
+				c.drain()
+			}
+		}
+	})
+}
+
+// WaitEmpty returns a channel that gets a value when the last connection has closed.
+func (g *Group) WaitEmpty() <-chan struct{} { return g.empty }
+
+// AbortAll resets every connection. Those detached are closed by their owners, who find their operations failing.
+func (g *Group) AbortAll() {
+	g.onEveryLoop(func(l *Loop) {
+		for _, c := range l.table {
+			if c == nil {
+				continue
+			}
+			switch s := c.state.Load(); {
+			case s&closed != 0:
+			case s&detached != 0:
+				c.Intervene(nil)
+				c.session.Left()
+				if c.looped() { // handed back just before
+					c.Abort()
+				}
+			default:
+				c.Abort()
+			}
+		}
+	})
+}
+
+// Stop ends the loops and waits for them. Every connection must be closed or detached and aborted.
+func (g *Group) Stop() {
+	for _, l := range g.loops {
+		l.post(func() { l.stopped = true })
+	}
+	g.done.Wait()
+	for _, l := range g.loops {
+		l.release()
+	}
+}
+
+// onEveryLoop runs f on every loop's goroutine and waits.
+func (g *Group) onEveryLoop(f func(l *Loop)) {
+	var wg sync.WaitGroup
+	for _, l := range g.loops {
+		wg.Add(1)
+		if !l.post(func() { defer wg.Done(); f(l) }) {
+			wg.Done()
+		}
+	}
+	wg.Wait()
+}
+
+// addrPort returns a socket address, which is not valid for anything but IP.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,73 @@
+package highball
+
+import (
+	"fmt"
+	"strconv"
+
+	"highball/internal/h1"
+)
+
+// Prepared is a complete response that is always the same but for its Date: made once by Prepare, sent any number
+// of times, by any number of goroutines, without formatting or allocation.
+type Prepared struct {
+	status int
+	line   []byte // the status line
+	fields []byte // the field lines, Content-Length among them, without the blank line
+	body   []byte
+}
+
+// Prepare makes a Prepared of a status from 200 on, header fields and a body, which it keeps: the caller must not
+// change it afterwards. Content-Length is added where the status permits a body; a Content-Length already in the header
+// stays with a nil body (the answer to HEAD). It fails on an invalid field and on those that frame a message or belong
+// to the server: Connection, Keep-Alive, Transfer-Encoding, Trailer, Upgrade, Date and Server.
+func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
+	if status < 200 || status > 599 {
+		return nil, fmt.Errorf("highball: cannot prepare a response of status %d", status)
+	}
+	if len(body) > 0 && bodyless(status) {
+		return nil, fmt.Errorf("highball: a response of status %d has no body", status)
+	}
+	p := &Prepared{status: status, body: body, line: h1.AppendStatusLine(nil, status)}
+	counted := false
+	if header != nil {
+		for name, value := range header.All() {
+			switch {
+			case !h1.ValidFieldName(name) || !h1.ValidFieldValue(value):
+				return nil, fmt.Errorf("highball: invalid field %q: %q", name, value)
+			case framingField(name) || sameName(name, "Date") || sameName(name, "Server"):
+				return nil, fmt.Errorf("highball: the field %s is the server's to set", name)
+			case sameName(name, "Content-Length"):
+				if body != nil && value != strconv.Itoa(len(body)) {
+					return nil, fmt.Errorf("highball: Content-Length %s, but a body of %d bytes", value, len(body))
+				}
+				counted = true
+			}
+			p.fields = h1.AppendField(p.fields, name, value)
+		}
+	}
+	if !counted && !bodyless(status) {
+		p.fields = h1.AppendField(p.fields, "Content-Length", strconv.Itoa(len(body)))
+	}
+	return p, nil
+}
+
+// bodyless reports whether a response of this status never has a body (RFC 9110, section 6.4.1).
+func bodyless(status int) bool {
+	return status < 200 || status == 204 || status == 304
+}
+
+// framingField reports whether a field decides a message's framing or speaks of the connection, and is therefore
+// never the handler's to send.
+func framingField(name string) bool {
+	switch len(name) {
+	case 7:
+		return sameName(name, "Trailer") || sameName(name, "Upgrade")
+	case 10:
+		return sameName(name, "Connection") || sameName(name, "Keep-Alive")
+	case 17:
+		return sameName(name, "Transfer-Encoding")
+	case 16:
+		return sameName(name, "Proxy-Connection")
+	}
+	return false
+}

@@ -1,0 +1,201 @@
+package highball
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+)
+
+// ListenAndServe serves handler at addr, "host:port" or "unix:/path", with a Server that has every default. It always
+// returns an error.
+func ListenAndServe(addr string, handler Handler) error {
+	return (&Server{Addr: addr, Handler: handler}).ListenAndServe()
+}
+
+// ListenAndServe listens at s.Addr and serves until Shutdown or Close; it then returns ErrServerClosed.
+func (s *Server) ListenAndServe() error {
+	addr := s.Addr
+	if addr == "" {
+		addr = "127.0.0.1:8000"
+	}
+	if _, err := s.Listen(addr); err != nil {
+		return err
+	}
+	return s.Run()
+}
+
+// Serve serves the connections of l, which it closes, until Shutdown or Close; it then returns ErrServerClosed. A TCP or
+// unix listener is taken over by event loops where the platform has them; for any other each connection has a goroutine.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.ready(); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	b, err := s.takeOver(l)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	if err := s.add(b); err != nil {
+		b.release()
+		return err
+	}
+	return s.Run()
+}
+
+// Listen binds one more address, "host:port" or "unix:/path", for Run to serve, and returns it as bound. Clients may
+// connect from then on. The error names the address and the reason.
+func (s *Server) Listen(addr string) (net.Addr, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	b, err := s.bind(addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.add(b); err != nil {
+		b.release()
+		return nil, err
+	}
+	return b.addr, nil
+}
+
+func (s *Server) add(b *binding) error {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	if s.state.closed {
+		return ErrServerClosed
+	}
+	s.state.bound = append(s.state.bound, b)
+	return nil
+}
+
+// Run serves every address that Listen has bound, until Shutdown or Close; it then returns ErrServerClosed.
+func (s *Server) Run() error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	st := &s.state
+	st.mu.Lock()
+	if st.closed {
+		st.mu.Unlock()
+		<-st.finished
+		return ErrServerClosed
+	}
+	for len(st.bound) > 0 {
+		b := st.bound[0]
+		st.bound = st.bound[1:]
+		d, err := s.drive(b)
+		if err != nil {
+			st.mu.Unlock()
+			b.release()
+			return err
+		}
+		st.drivers = append(st.drivers, d)
+	}
+	if len(st.drivers) == 0 {
+		st.mu.Unlock()
+		return errors.New("highball: Run without an address: call Listen first")
+	}
+	st.mu.Unlock()
+	<-st.finished
+	return ErrServerClosed
+}
+
+// Shutdown stops listening, closes idle connections, and waits until every request in flight is answered, or until ctx
+// ends: then it cuts what remains and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	drivers, first := s.beginClose()
+	if !first {
+		<-s.state.finished
+		return nil
+	}
+	defer s.endClose(drivers)
+	s.state.draining.Store(true)
+	for _, d := range drivers {
+		d.drain()
+	}
+	for _, d := range drivers {
+		for d.open() > 0 {
+			select {
+			case <-d.empty():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// Close stops listening and cuts every connection.
+func (s *Server) Close() error {
+	drivers, first := s.beginClose()
+	if !first {
+		s.state.mu.Lock()
+		drivers = s.state.drivers
+		s.state.mu.Unlock()
+		for _, d := range drivers { // a Shutdown under way need not wait any longer
+			d.abort()
+		}
+		<-s.state.finished
+		return nil
+	}
+	s.state.draining.Store(true)
+	for _, d := range drivers {
+		d.drain()
+	}
+	s.endClose(drivers)
+	return nil
+}
+
+// beginClose marks the server as closed, and reports whether this call was the first to do so.
+func (s *Server) beginClose() ([]driver, bool) {
+	_ = s.ready() // a server that could not begin ends all the same
+	st := &s.state
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.closed {
+		return nil, false
+	}
+	st.closed = true
+	for _, b := range st.bound {
+		b.release()
+	}
+	st.bound = nil
+	return st.drivers, true
+}
+
+func (s *Server) endClose(drivers []driver) {
+	for _, d := range drivers {
+		if d.open() > 0 {
+			d.abort()
+		}
+		d.stop()
+	}
+	if s.state.access != nil {
+		if err := s.state.access.Close(); err != nil {
+			s.state.log.Error("closing the access log failed", "err", err)
+		}
+	}
+	close(s.state.finished)
+}
+
+// InFlight returns the number of open connections.
+func (s *Server) InFlight() int { return s.openConns() }
+
+// loops returns the number of event loops.
+func (s *Server) loops() int {
+	if s.Loops > 0 {
+		return s.Loops
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (b *binding) release() {
+	if b.listener != nil {
+		_ = b.listener.Close() // nothing was accepted from it
+	}
+	b.closeSockets()
+	if b.unlink != nil {
+		b.unlink()
+	}
+}

@@ -1,0 +1,206 @@
+package highball
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"highball/internal/h1"
+	"highball/internal/observe"
+)
+
+// serverState is what a Server has besides its exported fields.
+type serverState struct {
+	prepare sync.Once
+	err     error // of prepare
+
+	handler   Handler
+	inline    InlineHandler // handler, if it is one
+	deadlines Deadlines     // with the defaults; negative means none
+	limits    h1.Limits
+	drain     int64
+	minRate   int64
+	log       *slog.Logger
+	tracer    *observe.Tracer
+	access    *observe.AccessLog
+	scheme    string
+	refusal   []byte // a whole 503
+
+	nextID    atomic.Uint64
+	stamp     atomic.Pointer[stamp]
+	draining  atomic.Bool
+	exchanges sync.Pool
+
+	mu       sync.Mutex // guards the following fields
+	bound    []*binding // by Listen, not yet served
+	drivers  []driver   // serving
+	closed   bool
+	finished chan struct{} // closed when Shutdown or Close is through
+}
+
+// driver serves the connections of some listeners.
+type driver interface {
+	// open returns the number of open connections.
+	open() int
+	// drain stops listening and lets every connection end.
+	drain()
+	// empty is signalled when no connection is left after drain.
+	empty() <-chan struct{}
+	// abort cuts every connection.
+	abort()
+	// stop ends the driver, whose connections are closed or aborted.
+	stop()
+}
+
+// binding is a listening address.
+type binding struct {
+	listener net.Listener // for a goroutine per connection, or
+	sockets  []int        // for loops
+	addr     net.Addr     // as bound
+	unlink   func()       // removes what the binding has left in the file system, or nil
+}
+
+// ready makes the state from the exported fields, once.
+func (s *Server) ready() error {
+	st := &s.state
+	st.prepare.Do(func() {
+		st.finished = make(chan struct{})
+		st.scheme = "http"
+		st.log = s.Logger
+		if st.log == nil {
+			st.log = slog.Default()
+		}
+		st.handler = s.Handler
+		if st.handler == nil {
+			st.handler = Status(404)
+		}
+		st.inline, _ = st.handler.(InlineHandler)
+		d := s.Deadlines
+		st.deadlines = Deadlines{
+			Head:    orDefault(d.Head, 10*time.Second),
+			Body:    orDefault(d.Body, 30*time.Second),
+			Handler: orDefault(d.Handler, 30*time.Second),
+			Idle:    orDefault(d.Idle, 75*time.Second),
+			Write:   orDefault(d.Write, 30*time.Second),
+		}
+		st.limits = h1.Limits{Line: s.Limits.Line, Head: s.Limits.Head, Fields: s.Limits.Fields}
+		st.drain = orDefault(s.Limits.Drain, 256<<10)
+		st.minRate = orDefault(s.Limits.MinRate, 500)
+		st.refusal = refusalText()
+		if s.Trace != nil {
+			st.tracer = observe.NewTracer(s.Trace, observe.MaskSecrets)
+		}
+		if s.AccessLog != nil {
+			st.err = s.openAccessLog(s.AccessLog)
+		}
+	})
+	return st.err
+}
+
+func orDefault[N int64 | time.Duration](value, otherwise N) N {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+func (s *Server) openAccessLog(w io.Writer) error {
+	format := observe.Combined
+	if s.AccessFormat != "" {
+		var err error
+		if format, err = observe.ParseFormat(s.AccessFormat); err != nil {
+			return err
+		}
+	}
+	log := s.state.log
+	s.state.access = observe.NewAccessLog(w, format, s.loops()+1, func(n int64, err error) {
+		log.Error("access log lines were lost", "lines", n, "err", err)
+	})
+	return nil
+}
+
+// refusalText is the whole answer to a client for which there is no room.
+func refusalText() []byte {
+	const page = "<!doctype html><title>503 Service Unavailable</title><h1>503 Service Unavailable</h1>\n"
+	b := h1.AppendStatusLine(nil, 503)
+	b = h1.AppendField(b, "Content-Type", "text/html; charset=utf-8")
+	b = h1.AppendFieldInt(b, "Content-Length", int64(len(page)))
+	b = h1.AppendField(b, "Retry-After", "1")
+	b = h1.AppendField(b, "Connection", "close")
+	return append(h1.AppendEnd(b), page...)
+}
+
+func (st *serverState) takeExchange() *exchange {
+	if x, ok := st.exchanges.Get().(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+func (st *serverState) giveExchange(x *exchange) {
+	x.reset()
+	st.exchanges.Put(x)
+}
+
+func (s *Server) bodyPace() pace {
+	return pace{grace: s.state.deadlines.Body, rate: s.state.minRate}
+}
+
+func (s *Server) writePace() pace {
+	return pace{grace: s.state.deadlines.Write, rate: s.state.minRate}
+}
+
+// openConns returns the number of open connections.
+func (s *Server) openConns() int {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
+	n := 0
+	for _, d := range s.state.drivers {
+		n += d.open()
+	}
+	return n
+}
+
+// stamp holds the field lines that every response of one second has in common.
+type stamp struct {
+	second     int64
+	server     string // the Server line, or ""
+	serverDate string // both lines
+}
+
+// appendStamp appends Server and Date, but for those that h has.
+func (s *Server) appendStamp(dst []byte, second int64, h *Header) []byte {
+	t := s.state.stamp.Load()
+	if t == nil || t.second != second {
+		t = s.newStamp(second)
+		s.state.stamp.Store(t)
+	}
+	if h != nil && (h.Has("Date") || h.Has("Server")) {
+		if !h.Has("Server") {
+			dst = append(dst, t.server...)
+		}
+		if !h.Has("Date") {
+			dst = append(dst, t.serverDate[len(t.server):]...)
+		}
+		return dst
+	}
+	return append(dst, t.serverDate...)
+}
+
+func (s *Server) newStamp(second int64) *stamp {
+	var b []byte
+	switch {
+	case s.Name == "":
+		b = h1.AppendField(b, "Server", "highball")
+	case s.Name != "-" && h1.ValidFieldValue(s.Name):
+		b = h1.AppendField(b, "Server", s.Name)
+	}
+	t := &stamp{second: second, server: string(b)}
+	b = append(b, "Date: "...)
+	b = h1.AppendDate(b, second)
+	t.serverDate = string(append(b, "\r\n"...))
+	return t
+}
