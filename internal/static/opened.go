@@ -1,0 +1,140 @@
+package static
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxOpened bounds how many large files are kept open at a time.
+const maxOpened = 64
+
+// opened is a file that is too large for memory, found once and kept open, with its variants, for the requests that
+// come until maxAge has passed. Each of them only asks whether the file has changed, so that its length is true when it is
+// sent. A variant or an index file that appears is seen when maxAge has passed, and a removed file's space is free again.
+type opened struct {
+	found resource
+	since time.Time
+	users atomic.Int64 // requests under way, and one for the table; at zero the files are closed
+	timer *time.Timer
+}
+
+// take counts one more user in, unless the files are closed already.
+func (o *opened) take() bool {
+	for {
+		n := o.users.Load()
+		if n == 0 {
+			return false
+		}
+		if o.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// give counts a user out.
+func (o *opened) give() {
+	if o.users.Add(-1) == 0 {
+		o.found.closeFiles()
+	}
+}
+
+// openTable holds the opened files of a site.
+type openTable struct {
+	mu     sync.RWMutex // guards the following fields
+	byPath map[string]*opened
+	closed bool
+}
+
+// get returns what is open for path, if it is still as it was found. The caller closes it like any other resource.
+func (t *openTable) get(path string, now time.Time) (resource, bool) {
+	t.mu.RLock()
+	o := t.byPath[path]
+	t.mu.RUnlock()
+	if o == nil || !o.take() {
+		return resource{}, false
+	}
+	if age := now.Sub(o.since); age < 0 || age >= maxAge || o.changed() {
+		o.give()
+		t.drop(path, o)
+		return resource{}, false
+	}
+	found := o.found
+	found.shared = o
+	return found, true
+}
+
+// changed reports whether a file is not any more what it was when it was opened: written to, replaced or removed.
+func (o *opened) changed() bool {
+	for _, rep := range o.found.variants {
+		if rep == nil {
+			continue
+		}
+		if now, err := rep.now(); err != nil || now != rep.version {
+			return true
+		}
+	}
+	return false
+}
+
+// keep takes a file over from its request, which remains a user, for those that come soon.
+func (t *openTable) keep(path string, f *resource, since time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || len(t.byPath) >= maxOpened || t.byPath[path] != nil {
+		return
+	}
+	if t.byPath == nil {
+		t.byPath = make(map[string]*opened)
+	}
+	o := &opened{found: *f, since: since}
+	o.users.Store(2)
+	o.timer = time.AfterFunc(maxAge, func() { t.drop(path, o) })
+	t.byPath[path] = o
+	f.shared = o
+}
+
+// drop ends the keeping of o.
+func (t *openTable) drop(path string, o *opened) {
+	t.mu.Lock()
+	held := t.byPath[path] == o
+	if held {
+		delete(t.byPath, path)
+	}
+	t.mu.Unlock()
+	if held {
+		o.timer.Stop()
+		o.give()
+	}
+}
+
+// forget drops what is open for path.
+func (t *openTable) forget(path string) {
+	t.mu.RLock()
+	o := t.byPath[path]
+	t.mu.RUnlock()
+	if o != nil {
+		t.drop(path, o)
+	}
+}
+
+// empty drops everything: there is a lack of descriptors, or the site is closed.
+func (t *openTable) empty() {
+	t.mu.RLock()
+	all := make(map[string]*opened, len(t.byPath))
+	for path, o := range t.byPath {
+		all[path] = o
+	}
+	t.mu.RUnlock()
+	for path, o := range all {
+		t.drop(path, o)
+	}
+}
+
+// close drops everything for good.
+func (t *openTable) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.empty()
+}
