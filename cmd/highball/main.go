@@ -1,0 +1,49 @@
+// Command highball is a web and application server: pointed at a folder, it serves the folder; given a configuration, it
+// runs that. "highball help" tells the rest.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"highball/internal/app"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdout, os.Stderr}, os.Environ()))
+}
+
+// stdio are the streams of a command.
+type stdio struct {
+	out, err io.Writer
+}
+
+// The exit statuses.
+const (
+	exitOK          = 0
+	exitFailure     = 1   // a configuration with faults, an address in use
+	exitUsage       = 2   // a flag, an argument or a command that means nothing
+	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
+)
+
+// run is the program without its surroundings. It says what went wrong, a line for each fault, and returns the exit status.
+func run(ctx context.Context, args []string, std stdio, environ []string) int {
+	root := newRoot(std, environ)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage *app.UsageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, app.ErrInterrupted):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		fmt.Fprintln(std.err, app.Message(err))
+		return exitUsage
+	}
+	fmt.Fprintln(std.err, app.Message(err))
+	return exitFailure
+}

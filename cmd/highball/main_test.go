@@ -1,0 +1,32 @@
+//go:build unix
+
+package main
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary double as the program: started under the name highball, it is highball.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"highball": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start":  start,
+			"expect": expect,
+			"send":   send,
+			"ended":  ended,
+			"get":    get,
+			"hold":   hold,
+			"finish": finish,
+		},
+		Setup:               setUp,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}

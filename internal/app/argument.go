@@ -1,0 +1,168 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// argument decides what the argument of "highball ARG" means. A folder is always served as plain files, whatever lies
+// in it. What can be read in two ways is refused, with both readings and a way to write each.
+func argument(arg string) (target, error) {
+	if arg == "" {
+		arg = "."
+	}
+	info, err := os.Stat(arg)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return target{}, missing(arg, err)
+	}
+	exists := err == nil
+	switch {
+	case isNumber(arg) && exists:
+		return target{}, ambiguous(arg, info, "a port", "-p "+arg)
+	case isNumber(arg):
+		return portTarget(arg)
+	case isCallable(arg) && exists:
+		return target{}, ambiguous(arg, info, "a Python application", "")
+	case isCallable(arg):
+		return target{}, &UsageError{
+			fmt.Sprintf("%q names a Python application (module:callable)", arg),
+			"Python applications are not served by this version",
+		}
+	case !exists:
+		return target{}, missing(arg, err)
+	case info.IsDir():
+		return folderTarget(arg)
+	}
+	return fileTarget(arg, info)
+}
+
+// ambiguous refuses an argument that names something on the disk and can be read in another way too.
+func ambiguous(arg string, info fs.FileInfo, other, otherWay string) error {
+	here := kindOf(info)
+	remedy := fmt.Sprintf("write %q for the %s", "./"+arg, here)
+	if otherWay != "" {
+		remedy += fmt.Sprintf(" or %q for the other", otherWay)
+	}
+	return &UsageError{fmt.Sprintf("%q can be read as %s and as the %s of that name", arg, other, here), remedy}
+}
+
+func portTarget(arg string) (target, error) {
+	port, err := strconv.ParseUint(arg, 10, 16)
+	if err != nil {
+		return target{}, &UsageError{fmt.Sprintf("%s is not a port", arg), "write a number from 0 (any free port) to 65535"}
+	}
+	t, err := folderTarget(".")
+	n := int(port)
+	t.port = &n
+	return t, err
+}
+
+func folderTarget(arg string) (target, error) {
+	path, err := filepath.Abs(arg)
+	t := target{path: path}
+	if name := filepath.Join(arg, FileName); err == nil {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			t.unused = name
+		}
+	}
+	return t, err
+}
+
+// fileTarget accepts configuration files. Any other file would have to be served from its folder, and with it all
+// that lies beside it, which nobody asked for.
+func fileTarget(arg string, info fs.FileInfo) (target, error) {
+	switch strings.ToLower(filepath.Ext(arg)) {
+	case ".toml", ".conf":
+		path, err := filepath.Abs(arg)
+		return target{path: path, file: arg}, err
+	}
+	return target{}, &UsageError{
+		fmt.Sprintf("%s is a %s, neither a folder nor a configuration (FILE.toml, FILE.conf)", quoted(arg), kindOf(info)),
+		fmt.Sprintf("to serve the folder that it lies in, write \"highball %s\"", pathArgument(filepath.Dir(arg))),
+	}
+}
+
+// missing explains why there is nothing at the path arg.
+func missing(arg string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return &UsageError{Problem: fmt.Sprintf("%s cannot be used: %v", quoted(arg), err)}
+	}
+	if host, port, err := net.SplitHostPort(arg); err == nil && isNumber(port) {
+		remedy := "an address is written as -p " + port
+		if host != "" {
+			remedy = "an address is written as -b " + host + " -p " + port
+		}
+		return &UsageError{fmt.Sprintf("there is no file or folder %s", quoted(arg)), remedy}
+	}
+	return &UsageError{Problem: fmt.Sprintf("there is no file or folder %s", quoted(arg))}
+}
+
+func kindOf(info fs.FileInfo) string {
+	switch {
+	case info.IsDir():
+		return "folder"
+	case info.Mode().IsRegular():
+		return "file"
+	}
+	return "special file"
+}
+
+// isNumber reports whether s consists of digits.
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+// isCallable reports whether s has the form of a Python callable, "package.module:name".
+func isCallable(s string) bool {
+	module, name, ok := strings.Cut(s, ":")
+	if !ok {
+		return false
+	}
+	name = strings.TrimSuffix(name, "()")
+	for part := range strings.SplitSeq(module+"."+name, ".") {
+		if !isIdentifier(part) {
+			return false
+		}
+	}
+	return true
+}
+
+func isIdentifier(s string) bool {
+	for i, c := range s {
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// quoted returns a path for a message: as it is, or between quotes where it holds spaces, what a terminal would act on,
+// or nothing at all.
+func quoted(path string) string {
+	if q := strconv.Quote(path); path == "" || strings.ContainsRune(path, ' ') || q != `"`+path+`"` {
+		return q
+	}
+	return path
+}
+
+// pathArgument returns a folder as it has to be written to be taken for one.
+func pathArgument(dir string) string {
+	if isNumber(dir) || isCallable(dir) {
+		dir = "./" + dir
+	}
+	if strings.ContainsRune(dir, ' ') && strconv.Quote(dir) == `"`+dir+`"` {
+		return "'" + dir + "'" // for a shell, and inside double quotes
+	}
+	return quoted(dir)
+}

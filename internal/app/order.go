@@ -1,0 +1,138 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"highball/internal/config"
+)
+
+// FileName is the name of the configuration that "highball run DIR" looks for in DIR.
+const FileName = "highball.toml"
+
+// Task says how an Order's argument is to be read.
+type Task uint8
+
+// The tasks of a command line.
+const (
+	ServeArgument    Task = iota // a folder, a configuration file or a port: "highball public"
+	RunConfiguration             // a configuration file, or a folder with one: "highball run examples/tour"
+)
+
+// Order is what a person asks for on the command line.
+type Order struct {
+	Task     Task
+	Argument string    // "" is the current folder
+	Settings []Setting // the flags that were given; of several of one name the last counts
+	Open     bool      // show the first URL in a browser
+}
+
+// Setting is one flag with its value, as text.
+type Setting struct {
+	Name  string // without hyphens in front: "port"
+	Value string // of a switch: "true" or "false"
+}
+
+// UsageError is a fault in what was typed, rather than in a file or in the world.
+type UsageError struct {
+	Problem string
+	Remedy  string // "" where there is nothing helpful to say
+}
+
+// Error returns one line.
+func (e *UsageError) Error() string {
+	if e.Remedy == "" {
+		return e.Problem
+	}
+	return e.Problem + "; " + e.Remedy
+}
+
+// Configuration returns the configuration that o asks for, with the settings of environ (as os.Environ returns them)
+// over it and those of o over these, and the absolute path of what it is about, a folder or a file. The notices are for the
+// person who gave the order, a line each. The error is a *[UsageError] where o itself is at fault, and of type [config.Errors] where the
+// file or the environment is.
+func (o Order) Configuration(environ []string) (c *config.Config, subject string, notices []string, err error) {
+	environment, notices, err := config.Environment(environ)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	flags, err := o.flags()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	t, err := o.target()
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if t.port != nil {
+		if flags.overrides.Port != nil {
+			return nil, "", nil, &UsageError{"the port is given twice", "write it once, as the argument or with -p"}
+		}
+		flags.overrides.Port = t.port
+	}
+	if c, err = t.load(); err != nil {
+		return nil, "", nil, err
+	}
+	c.Apply(environment)
+	c.Apply(flags.overrides)
+	for i := range c.Sites {
+		flags.applyTo(&c.Sites[i])
+	}
+	if t.unused != "" {
+		notices = append(notices, fmt.Sprintf("%s is served as a plain file; \"highball run %s\" runs it", t.unused, filepath.Dir(t.unused)))
+	}
+	return c, t.path, notices, nil
+}
+
+// target is what an argument turned out to mean.
+type target struct {
+	path   string // absolute path of the folder or of the configuration file
+	file   string // the configuration file as it was written, for positions; "" for a folder
+	port   *int   // where the argument was a port
+	unused string // a configuration in a folder that is served as plain files
+}
+
+func (o Order) target() (target, error) {
+	if o.Task == RunConfiguration {
+		return configurationAt(o.Argument)
+	}
+	return argument(o.Argument)
+}
+
+// load returns the configuration of t before anything is put over it.
+func (t target) load() (*config.Config, error) {
+	if t.file != "" {
+		return config.Load(t.file)
+	}
+	site := config.DefaultSite(t.path)
+	site.Listing = true
+	c := config.Default()
+	c.Sites = []config.Site{site}
+	return &c, nil
+}
+
+// configurationAt finds the file that "highball run" is given.
+func configurationAt(arg string) (target, error) {
+	name := arg
+	if name == "" {
+		name = "."
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return target{}, missing(name, err)
+	}
+	if info.IsDir() {
+		dir := name
+		name = filepath.Join(dir, FileName)
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			return target{}, &UsageError{
+				fmt.Sprintf("there is no %s in %s", FileName, quoted(dir)),
+				fmt.Sprintf("to serve the files in it, write \"highball %s\"", pathArgument(dir)),
+			}
+		}
+	}
+	path, err := filepath.Abs(name)
+	return target{path: path, file: name}, err
+}

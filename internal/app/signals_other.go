@@ -1,0 +1,19 @@
+//go:build !unix
+
+package app
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Notify returns the channel of the signals that [App.Run] acts on, and a function that ends their delivery.
+func Notify() (signals <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return c, func() { signal.Stop(c) }
+}
+
+// isReopen reports whether s asks for the log files to be opened anew: there is no such signal here.
+func isReopen(os.Signal) bool { return false }
