@@ -2,6 +2,7 @@ package highball
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -266,17 +267,7 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 	out = append(out, p.fields...)
 	x.out = x.appendEnd(out, w)
 	x.framing = h1.Length
-	body := p.body
-	if w.headOnly() {
-		body = nil
-	}
-	x.sent += int64(len(body))
-	x.traceBody(body)
-	if len(body) <= joinSize || x.link == nil {
-		x.out = append(x.out, body...)
-		body = nil
-	}
-	return x.send(body)
+	return nil
 }
 
 // data implements wire.
@@ -312,6 +303,9 @@ func (x *exchange) traceBody(p []byte) {
 
 // file implements wire.
 func (x *exchange) file(f *os.File, offset, n int64) error {
+	if x.link == nil {
+		return errors.New("highball: a file cannot be sent from ServeInline, since that may block")
+	}
 	if x.framing == h1.ChunkedBody {
 		x.out = h1.AppendChunkSize(x.out, int(n))
 	}

@@ -132,10 +132,7 @@ func (o *httpWire) prepared(w *Response, p *Prepared) error {
 	}
 	o.settle(w)
 	o.writer.WriteHeader(p.status)
-	if len(p.body) == 0 || w.headOnly() {
-		return nil
-	}
-	return o.data(p.body)
+	return nil
 }
 
 // informational has net/http send h and no more of the header that is there.

@@ -14,6 +14,7 @@ type Prepared struct {
 	line   []byte // the status line
 	fields []byte // the field lines, Content-Length among them, without the blank line
 	body   []byte
+	length int64 // of the body, as the head says; 0 where it says nothing
 }
 
 // Prepare makes a Prepared of a status from 200 on, header fields and a body, which it keeps: the caller must not
@@ -37,6 +38,11 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 			case framingField(name) || sameName(name, "Date") || sameName(name, "Server"):
 				return nil, fmt.Errorf("highball: the field %s is the server's to set", name)
 			case sameName(name, "Content-Length"):
+				n, err := strconv.ParseUint(value, 10, 63)
+				if err != nil {
+					return nil, fmt.Errorf("highball: the Content-Length %q is no length", value)
+				}
+				p.length = int64(n)
 				if body != nil && value != strconv.Itoa(len(body)) {
 					return nil, fmt.Errorf("highball: Content-Length %s, but a body of %d bytes", value, len(body))
 				}
@@ -49,6 +55,17 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 		p.fields = h1.AppendField(p.fields, "Content-Length", strconv.Itoa(len(body)))
 	}
 	return p, nil
+}
+
+// PrepareErrorPage makes a Prepared of what Response.ErrorPage answers, with the fields of header, which may be nil.
+func PrepareErrorPage(status int, header *Header) (*Prepared, error) {
+	var h Header
+	if header != nil {
+		h.fields = append(h.fields, header.fields...)
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	return Prepare(status, &h, []byte(pageText(status)))
 }
 
 // bodyless reports whether a response of this status never has a body (RFC 9110, section 6.4.1).

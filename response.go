@@ -57,7 +57,7 @@ type wire interface {
 	flush() error
 	// end marks the end of the body and flushes. It is called once.
 	end(w *Response) error
-	// prepared takes a whole response at once.
+	// prepared takes the head of p in place of begin.
 	prepared(w *Response, p *Prepared) error
 	// informational sends an interim response.
 	informational(status int, h *Header) error
@@ -174,6 +174,34 @@ func (w *Response) Flush() error {
 
 // Send sends p as the whole response. Status and header set before are dropped.
 func (w *Response) Send(p *Prepared) error {
+	if err := w.sendHead(p, int64(len(p.body))); err != nil {
+		return err
+	}
+	if len(p.body) > 0 && !w.headOnly() {
+		if err := w.fail(w.wire.data(p.body)); err != nil {
+			return err
+		}
+	}
+	return w.fail(w.wire.flush())
+}
+
+// SendFileAs sends p, which was prepared with a Content-Length and no body, as the whole response, with a body of that
+// length from f at offset; otherwise it is like SendFile and Send. It spares a handler that sends the same files again and
+// again the formatting of their heads.
+func (w *Response) SendFileAs(p *Prepared, f *os.File, offset int64) error {
+	if err := w.sendHead(p, p.length); err != nil {
+		return err
+	}
+	if p.length > 0 && !w.headOnly() {
+		if err := w.fail(w.wire.file(f, offset, p.length)); err != nil {
+			return err
+		}
+	}
+	return w.fail(w.wire.flush())
+}
+
+// sendHead hands the head of p to the wire.
+func (w *Response) sendHead(p *Prepared, length int64) error {
 	if w.err != nil {
 		return w.err
 	}
@@ -181,7 +209,7 @@ func (w *Response) Send(p *Prepared) error {
 		return fmt.Errorf("highball: Send after the response has begun")
 	}
 	w.buf = w.buf[:0]
-	w.status, w.stage, w.accepted = p.status, finished, int64(len(p.body))
+	w.status, w.stage, w.accepted = p.status, finished, length
 	return w.fail(w.wire.prepared(w, p))
 }
 
@@ -219,9 +247,14 @@ func (w *Response) page(status int) {
 	w.header.Set("Content-Type", "text/html; charset=utf-8")
 	w.header.Set("X-Content-Type-Options", "nosniff")
 	w.buf, w.accepted, w.length = w.buf[:0], 0, -1
-	code, text := strconv.Itoa(status), h1.StatusText(status)
-	w.WriteString(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-		"<title>" + code + " " + text + "</title><h1>" + code + " " + text + "</h1></html>\n")
+	w.WriteString(pageText(status))
+}
+
+// pageText is the page that stands for a status without content of its own.
+func pageText(status int) string {
+	title := strconv.Itoa(status) + " " + h1.StatusText(status)
+	return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+		"<title>" + title + "</title><h1>" + title + "</h1></html>\n"
 }
 
 // accept says how much of n more bytes of body the response takes, and the error for the rest.

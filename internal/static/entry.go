@@ -29,7 +29,7 @@ type entry struct {
 	path     string
 	kind     kind // file, absent (404) or redirect
 	variants [codings]*variant
-	missing  *highball.Prepared // the custom page for an absent path, or nil
+	missing  *highball.Prepared // of an absent path
 	location string             // of a redirect
 	settled  bool
 
@@ -92,7 +92,7 @@ func (s *Site) remember(path string, f *resource, checked time.Time) *entry {
 	switch f.kind {
 	case file:
 		kept = s.load(e, f, checked)
-		if f.tooLarge() {
+		if f.tooLarge() && s.prepareHeads(f) {
 			s.opened.keep(path, f, checked)
 		}
 	case redirect:
@@ -100,7 +100,7 @@ func (s *Site) remember(path string, f *resource, checked time.Time) *entry {
 		kept = len(path) <= maxVoidPath
 	case absent:
 		// Under SPA it depends on the request whether a path is unknown.
-		kept = f.status == http.StatusNotFound && len(path) <= maxVoidPath && (!s.cfg.SPA || isFileLike(path)) && s.loadMissing(e)
+		kept = f.status == http.StatusNotFound && len(path) <= maxVoidPath && (!s.cfg.SPA || isFileLike(path)) && s.loadMissing(e) == nil
 	}
 	if !kept {
 		if old != nil {
@@ -163,17 +163,16 @@ func (s *Site) loadVariant(rep *representation, f *resource) (*variant, error) {
 }
 
 // loadMissing makes the answer for a path that stands for nothing.
-func (s *Site) loadMissing(e *entry) bool {
-	page := s.pages.read(s, http.StatusNotFound)
-	if page == nil {
-		return true
-	}
+func (s *Site) loadMissing(e *entry) (err error) {
 	var h highball.Header
 	s.share(&h)
-	page.describe(&h)
-	var err error
-	e.missing, err = highball.Prepare(http.StatusNotFound, &h, page.body)
-	return err == nil
+	if page := s.pages.read(s, http.StatusNotFound); page != nil {
+		page.describe(&h)
+		e.missing, err = highball.Prepare(http.StatusNotFound, &h, page.body)
+	} else {
+		e.missing, err = highball.PrepareErrorPage(http.StatusNotFound, &h)
+	}
+	return err
 }
 
 // answer answers GET and HEAD from memory, with what Serve would answer, or returns false and leaves w alone.
@@ -194,12 +193,7 @@ func (e *entry) answer(s *Site, w *highball.Response, r *highball.Request) bool 
 		s.redirect(w, e.location, "")
 		return true
 	}
-	if e.missing != nil {
-		return w.Send(e.missing) == nil
-	}
-	s.share(w.Header())
-	w.ErrorPage(http.StatusNotFound)
-	return true
+	return w.Send(e.missing) == nil
 }
 
 // choose returns the answer to a request for a file with the fields of h, or nil if memory has none.

@@ -1,9 +1,13 @@
 package static
 
 import (
+	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"highball"
 )
 
 // maxOpened bounds how many large files are kept open at a time.
@@ -75,6 +79,23 @@ func (o *opened) changed() bool {
 		}
 	}
 	return false
+}
+
+// prepareHeads makes the heads of the whole answers with a file.
+func (s *Site) prepareHeads(f *resource) bool {
+	for _, rep := range f.variants {
+		if rep == nil {
+			continue
+		}
+		var h highball.Header
+		s.describe(&h, rep, f)
+		h.Set("Content-Length", strconv.FormatInt(rep.version.size, 10))
+		var err error
+		if rep.head, err = highball.Prepare(http.StatusOK, &h, nil); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // keep takes a file over from its request, which remains a user, for those that come soon.

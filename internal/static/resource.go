@@ -85,6 +85,8 @@ type representation struct {
 	validators
 	coding    coding
 	mediaType string
+
+	head *highball.Prepared // of a whole answer, if it was worth the making
 }
 
 // lookup finds out what a canonical path stands for. The caller closes the result.
@@ -295,6 +297,9 @@ func (s *Site) serveFile(w *highball.Response, r *highball.Request, f *resource)
 			s.describe(w.Header(), rep, f)
 			return sendRanges(w, rep.file, size, ranges)
 		}
+	}
+	if rep.head != nil && w.Header().Len() == 0 {
+		return w.SendFileAs(rep.head, rep.file, 0)
 	}
 	s.describe(w.Header(), rep, f)
 	w.SetContentLength(size)
