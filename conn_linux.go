@@ -143,7 +143,6 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 		return false, nil
 	}
 	x.req.body.begin(&x.head, x, 0, &st.limits)
-	x.req.body.begin(&x.head, x, 0, nil)
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 	mark := len(x.out)

@@ -16,7 +16,7 @@ import (
 // ToHTTP returns a handler of net/http that lets h answer: under net/http's server, within its ServeMux, behind its
 // middleware. h sees the URL as that middleware has left it (http.StripPrefix), and answers as it does under a Server, with
 // these differences: the server's deadlines are net/http's, ExtendDeadline sets its read and write deadlines; errors are
-// logged by slog.Default(); ServeInline is not used. HTTP/2 requests look like HTTP/1.1. A nil h answers 404.
+// logged by http.Server.ErrorLog, else slog.Default(); ServeInline is not used. HTTP/2 requests look like HTTP/1.1. A nil h answers 404.
 func ToHTTP(h Handler) http.Handler {
 	if h == nil {
 		h = Status(404)
@@ -69,13 +69,15 @@ func (v *visit) begin(req *http.Request) error {
 	canonical := v.req.begin(&v.head, raw, &v.from)
 	v.req.body.begin(&v.head, &v.body, 0, nil)
 	v.res.begin(&v.req, &v.wire)
-	switch {
-	case refusal != nil:
+	if !canonical && refusal == nil {
+		refusal = &Error{400, errors.New("the path has no canonical form")}
+	}
+	if v.head.Known == h1.MethodConnect {
+		refusal = &Error{501, errors.New("this server is no proxy: CONNECT is refused")}
+	}
+	if refusal != nil {
+		v.res.closing = true
 		return refusal
-	case !canonical:
-		return &Error{400, errors.New("the path has no canonical form")}
-	case v.head.Known == h1.MethodConnect:
-		return &Error{501, errors.New("this server is no proxy: CONNECT is refused")}
 	}
 	v.body = httpSource{req, &v.req.body}
 	if req.Body == nil {
@@ -104,7 +106,7 @@ func (v *visit) explain(req *http.Request, err error) {
 	}
 	status := statusOf(err)
 	if status >= 500 && status != 501 || w.Started() {
-		slog.Default().Error("handler failed", "method", req.Method, "target", req.RequestURI, "status", status, "err", err)
+		logHTTP(req, status, err)
 	}
 	if w.Started() {
 		panic(http.ErrAbortHandler)
@@ -115,6 +117,15 @@ func (v *visit) explain(req *http.Request, err error) {
 	if w.answerError(status) != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// logHTTP tells of a handler's error where the server of req logs.
+func logHTTP(req *http.Request, status int, err error) {
+	if server, ok := req.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ErrorLog != nil {
+		server.ErrorLog.Printf("highball: handler failed: %s %q: status %d: %v", req.Method, req.RequestURI, status, err)
+		return
+	}
+	slog.Default().Error("handler failed", "method", req.Method, "target", req.RequestURI, "status", status, "err", err)
 }
 
 // httpOrigin is what a Request knows of the http.Request that it came by.

@@ -303,19 +303,15 @@ func (c *Conn) Attach() bool {
 // drain tells the session of a drain. It is for the loop's goroutine.
 func (c *Conn) drain() {
 	s := c.state.Load()
-	if s&closed != 0 {
-		return
+	if s&closed != 0 || s&detached == 0 && c.lingering {
+		return // it has ended, or will without being told
 	}
 	c.session.Drain()
-	if s&detached != 0 && c.looped() { // it was handed back before it could be recalled
+	if s&detached != 0 && c.looped() && !c.lingering { // it was handed back before it could be recalled
 		c.state.And(^uint32(arrived))
 		c.session.Drain()
 	}
 }
-
-// Recall makes the next Attach of a detached connection fail, as an arrival would: its owner then looks around once more
-// before it gives the connection back. It is for the loop's goroutine.
-func (c *Conn) Recall() { c.state.Or(arrived) }
 
 // Read implements Link.
 func (c *Conn) Read(p []byte, patience time.Duration) (int, time.Duration, error) {

@@ -34,3 +34,7 @@ func (l *Loop) forget(fd int) {
 		_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil) // it was watched
 	}
 }
+
+// Recall makes the next Attach of a detached connection fail, as an arrival would: its owner then looks around once more
+// before it gives the connection back. It is for the loop's goroutine.
+func (c *Conn) Recall() { c.state.Or(arrived) }
