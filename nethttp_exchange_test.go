@@ -96,8 +96,9 @@ func TestFromHTTPHijack(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, early := r.URL.Query()["early"]; early != (rw.Reader.Buffered() > 0) {
-			t.Errorf("%d bytes are buffered", rw.Reader.Buffered())
+		// Where nothing was sent early, the client's answer to 101 may have arrived all the same.
+		if _, early := r.URL.Query()["early"]; early && rw.Reader.Buffered() == 0 {
+			t.Error("what came with the request is not buffered")
 		}
 		for {
 			line, err := rw.ReadString('\n')

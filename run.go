@@ -102,7 +102,8 @@ func (s *Server) Run() error {
 }
 
 // Shutdown stops listening, closes idle connections, and waits until every request in flight is answered, or until ctx
-// ends: then it cuts what remains and returns ctx's error.
+// ends: then it cuts what remains and returns ctx's error. A Close meanwhile has the same effect; the error is then
+// ErrServerClosed.
 func (s *Server) Shutdown(ctx context.Context) error {
 	drivers, first := s.beginClose()
 	if !first {
@@ -120,6 +121,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			case <-d.empty():
 			case <-ctx.Done():
 				return ctx.Err()
+			case <-s.state.cut:
+				return ErrServerClosed
 			}
 		}
 	}
@@ -130,12 +133,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() error {
 	drivers, first := s.beginClose()
 	if !first {
-		s.state.mu.Lock()
-		drivers = s.state.drivers
-		s.state.mu.Unlock()
-		for _, d := range drivers { // a Shutdown under way need not wait any longer
-			d.abort()
-		}
+		s.state.cutting.Do(func() { close(s.state.cut) })
 		<-s.state.finished
 		return nil
 	}

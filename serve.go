@@ -169,7 +169,7 @@ func (c *conn) explain(x *exchange, err error) error {
 	if errors.Is(err, ErrClientLeft) || errors.Is(err, io.ErrUnexpectedEOF) && errors.Is(x.req.body.err, io.ErrUnexpectedEOF) {
 		return err // nobody is there to be told, and nothing went wrong here
 	}
-	if status >= 500 && status != 501 && status != 505 || w.Started() { // those two are the client's doing
+	if status >= 500 && status != 501 && status != 505 { // the others are the client's doing
 		c.srv.logFailure(&x.req, err)
 	}
 	if w.Started() {

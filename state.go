@@ -39,6 +39,8 @@ type serverState struct {
 	drivers  []driver   // serving
 	closed   bool
 	finished chan struct{} // closed when Shutdown or Close is through
+	cut      chan struct{} // closed when a Shutdown need not wait any longer
+	cutting  sync.Once
 }
 
 // driver serves the connections of some listeners.
@@ -67,7 +69,7 @@ type binding struct {
 func (s *Server) ready() error {
 	st := &s.state
 	st.prepare.Do(func() {
-		st.finished = make(chan struct{})
+		st.finished, st.cut = make(chan struct{}), make(chan struct{})
 		st.scheme = "http"
 		st.log = s.Logger
 		if st.log == nil {

@@ -306,6 +306,12 @@ func (c *Conn) drain() {
 	if s&closed != 0 || s&detached == 0 && c.lingering {
 		return // it has ended, or will without being told
 	}
+	if c.looped() && len(c.pending) == 0 && !c.yielded {
+		c.readInput() // a message that has arrived before the drain is not lost by it
+	}
+	if now := c.state.Load(); now&closed != 0 || now&detached == 0 && c.lingering {
+		return
+	}
 	c.session.Drain()
 	if s&detached != 0 && c.looped() && !c.lingering { // it was handed back before it could be recalled
 		c.state.And(^uint32(arrived))
