@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -98,15 +99,15 @@ func (k *saboteur) writev(fd int, a, b []byte) (int, error) {
 	})
 }
 
-func (k *saboteur) accept(fd int) (int, unix.Sockaddr, error) {
+func (k *saboteur) accept(fd int) (int, netip.AddrPort, error) {
 	if k.strike(fd, "accept") {
 		switch k.fault {
 		case failure:
-			return -1, nil, unix.EIO
+			return -1, netip.AddrPort{}, unix.EIO
 		case noResource:
-			return -1, nil, unix.EMFILE
+			return -1, netip.AddrPort{}, unix.EMFILE
 		case lostConn:
-			return -1, nil, unix.ECONNABORTED
+			return -1, netip.AddrPort{}, unix.ECONNABORTED
 		}
 	}
 	nfd, sa, err := k.kernel.accept(fd)
@@ -221,12 +222,12 @@ type exhausted struct {
 	accepts int
 }
 
-func (k *exhausted) accept(fd int) (int, unix.Sockaddr, error) {
+func (k *exhausted) accept(fd int) (int, netip.AddrPort, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.accepts++
 	if k.lacking && !k.spare {
-		return -1, nil, unix.EMFILE
+		return -1, netip.AddrPort{}, unix.EMFILE
 	}
 	k.spare = false
 	return k.kernel.accept(fd)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -266,11 +267,11 @@ func (l *Loop) accept() {
 		if l.socket < 0 {
 			return
 		}
-		fd, sa, err := l.sys.accept(l.socket)
+		fd, remote, err := l.sys.accept(l.socket)
 		switch {
 		case err == nil:
 			l.starved = false
-			l.adopt(fd, sa)
+			l.adopt(fd, remote)
 		case err == unix.EAGAIN:
 			return
 		case err == unix.EMFILE || err == unix.ENFILE || err == unix.ENOBUFS || err == unix.ENOMEM:
@@ -287,7 +288,7 @@ func (l *Loop) accept() {
 }
 
 // adopt makes a connection of an accepted descriptor.
-func (l *Loop) adopt(fd int, sa unix.Sockaddr) {
+func (l *Loop) adopt(fd int, remote netip.AddrPort) {
 	if fd >= len(l.table) {
 		l.table = append(l.table, make([]*Conn, fd+1-len(l.table)+64)...)
 	}
@@ -299,7 +300,7 @@ func (l *Loop) adopt(fd int, sa unix.Sockaddr) {
 		l.table[fd] = c
 	}
 	l.nextStamp++
-	c.begin(fd, l.nextStamp, addrPort(sa))
+	c.begin(fd, l.nextStamp, remote)
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
 		Fd:     int32(fd), Pad: int32(c.stamp),
@@ -367,14 +368,14 @@ func (l *Loop) stopListening() {
 		return
 	}
 	for {
-		fd, sa, err := l.sys.accept(l.socket)
+		fd, remote, err := l.sys.accept(l.socket)
 		if err != nil {
 			if !errors.Is(err, unix.EAGAIN) {
 				l.log.Warn("queued connections are lost", "err", err)
 			}
 			break
 		}
-		l.adopt(fd, sa)
+		l.adopt(fd, remote)
 	}
 	// Closing does not end the watch while another descriptor, of another loop or process, shares the listener.
 	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, l.socket, nil) // there is none while listening is suspended

@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +15,7 @@ type system interface {
 	writev(fd int, a, b []byte) (int, error)
 	writeMore(fd int, p []byte) (int, error)
 	sendfile(out, in int, offset int64, n int) (int, error)
-	accept(fd int) (int, unix.Sockaddr, error)
+	accept(fd int) (int, netip.AddrPort, error)
 	close(fd int) error
 	shutdown(fd, how int) error
 	// disconnect resets a TCP connection while keeping its descriptor.
@@ -68,13 +70,41 @@ func (kernel) sendfile(out, in int, offset int64, n int) (int, error) {
 	}
 }
 
-func (kernel) accept(fd int) (int, unix.Sockaddr, error) {
+// accept returns the peer's address as well, which is not valid for unix sockets. Package unix would allocate, and ask
+// for the socket's protocol by a further system call.
+func (kernel) accept(fd int) (int, netip.AddrPort, error) {
 	for {
-		nfd, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		if err != unix.EINTR {
-			return nfd, sa, err
+		var sa unix.RawSockaddrInet6 // the larger of the two that matter
+		size := uint32(unsafe.Sizeof(sa))
+		nfd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+			uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(nfd), peerOf(&sa), nil
+		case unix.EINTR:
+		default:
+			return -1, netip.AddrPort{}, errno
 		}
 	}
+}
+
+// peerOf reads a socket address, whose port is in network order.
+func peerOf(sa *unix.RawSockaddrInet6) netip.AddrPort {
+	switch sa.Family {
+	case unix.AF_INET:
+		sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), swapped(sa.Port))
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), swapped(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// swapped returns a port that was read from memory in network order.
+func swapped(port uint16) uint16 {
+	var b [2]byte
+	binary.NativeEndian.PutUint16(b[:], port)
+	return binary.BigEndian.Uint16(b[:])
 }
 
 func (kernel) close(fd int) error         { return unix.Close(fd) }
