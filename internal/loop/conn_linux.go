@@ -158,6 +158,9 @@ func noteOf(events uint32) uint32 {
 // notify wakes the owning goroutine if note is what it waits for, and tells the session of a peer that left.
 func (c *Conn) notify(old, note uint32) {
 	c.wakeOwner(old, note)
+	if old&(wantRead|wantWrite) != 0 {
+		c.loop.yield = true
+	}
 	if note&(halfGone|gone)&^old != 0 {
 		c.session.Left()
 	}

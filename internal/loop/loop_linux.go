@@ -39,7 +39,7 @@ type Loop struct {
 	events    []unix.EpollEvent
 	again     []*Conn // connections with more to read than one turn gives them
 	wheel     wheel
-	yield     bool // goroutines were started in this turn
+	yield     bool // goroutines were started or woken in this turn
 	stopped   bool
 	refusal   []byte
 	reserve   int   // a descriptor kept back to refuse with, -1 without
@@ -139,8 +139,8 @@ func (l *Loop) run() {
 		}
 		l.runPosted()
 		if l.yield {
-			// The goroutines that were started stand in this processor's queue: let them run before it
-			// sleeps, else another thread must be woken to steal them.
+			// The goroutines that were started or woken stand in this processor's queue: let them run before it
+			// sleeps, else another thread must be woken to steal them, or the scheduler's monitor comes by late.
 			l.yield = false
 			runtime.Gosched()
 		}
