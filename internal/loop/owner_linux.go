@@ -1,0 +1,148 @@
+package loop
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file is what the goroutine that owns a detached connection does with it: the waiting half of Link.
+
+// Read implements Link.
+func (c *Conn) Read(p []byte, patience time.Duration) (int, time.Duration, error) {
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(arrived))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		n, err := c.loop.sys.read(c.fd, p)
+		if err != unix.EAGAIN {
+			if n < len(p) && n > 0 && c.state.Load()&(halfGone|gone) == 0 {
+				return n, waited, nil
+			}
+			if n > 0 {
+				c.state.Or(arrived) // there may be more, or the end
+			}
+			return max(n, 0), waited, ended(n, err)
+		}
+		if err := c.sleep(wantRead, arrived, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// Write implements Link.
+func (c *Conn) Write(a, b []byte, patience time.Duration) (int, time.Duration, error) {
+	return c.write(a, b, alone, patience)
+}
+
+// WriteMore implements Link.
+func (c *Conn) WriteMore(a []byte, patience time.Duration) (int, time.Duration, error) {
+	return c.write(a, nil, moreFollows, patience)
+}
+
+// hint tells the system whether more output follows at once.
+type hint uint8
+
+const (
+	alone hint = iota
+	moreFollows
+)
+
+func (c *Conn) write(a, b []byte, then hint, patience time.Duration) (int, time.Duration, error) {
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(writable))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		var n int
+		var err error
+		switch {
+		case then == moreFollows:
+			n, err = c.loop.sys.writeMore(c.fd, a)
+		case len(a) == 0:
+			n, err = c.loop.sys.write(c.fd, b)
+		case len(b) == 0:
+			n, err = c.loop.sys.write(c.fd, a)
+		default:
+			n, err = c.loop.sys.writev(c.fd, a, b)
+		}
+		if err != unix.EAGAIN {
+			return max(n, 0), waited, err
+		}
+		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// SendFile implements Link.
+func (c *Conn) SendFile(f *os.File, offset, n int64, patience time.Duration) (int64, time.Duration, error) {
+	in, err := f.SyscallConn()
+	if err != nil {
+		return 0, 0, err
+	}
+	var sent int
+	var waited time.Duration
+	for {
+		if c.state.And(^uint32(writable))&cut != 0 {
+			return 0, waited, ErrClosed
+		}
+		var sendErr error
+		if err := in.Control(func(fd uintptr) {
+			sent, sendErr = c.loop.sys.sendfile(c.fd, int(fd), offset, int(min(n, 1<<30)))
+		}); err != nil {
+			return 0, waited, err
+		}
+		if sendErr == nil && sent == 0 {
+			return 0, waited, io.ErrUnexpectedEOF
+		}
+		if sendErr != unix.EAGAIN {
+			return int64(max(sent, 0)), waited, sendErr
+		}
+		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
+			return 0, waited, err
+		}
+	}
+}
+
+// sleep waits until the loop has noted what is wanted, for what is left of the patience.
+func (c *Conn) sleep(want, noted uint32, patience time.Duration, waited *time.Duration) error {
+	start := time.Now()
+	c.waiting.Add(1)
+	defer func() {
+		took := time.Since(start)
+		*waited += took
+		if d := c.deadline.Load(); d != 0 {
+			c.deadline.CompareAndSwap(d, d+int64(took))
+		}
+		c.waiting.Add(-1)
+	}()
+	var expired <-chan time.Time
+	if patience > 0 {
+		left := patience - *waited
+		if left <= 0 {
+			return ErrPatience
+		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	wake := c.wakeReader
+	if want == wantWrite {
+		wake = c.wakeWriter
+	}
+	s := c.state.Or(want)
+	defer c.state.And(^want)
+	for s&(noted|gone) == 0 {
+		select {
+		case <-wake:
+		case <-expired:
+			return ErrPatience
+		}
+		s = c.state.Load()
+	}
+	return nil
+}
