@@ -60,8 +60,9 @@ type conn struct {
 	expiry  sync.Mutex                              // held by the deadline while it answers in the handler's place: x must stay what it is
 	leave   atomic.Pointer[context.CancelCauseFunc] // of the running handler's context
 
-	remote netip.AddrPort
-	local  netip.AddrPort
+	remote     netip.AddrPort
+	remoteText string // remote as net/http writes it, made on first use
+	local      netip.AddrPort
 }
 
 // fate is what becomes of a connection once its output is written.

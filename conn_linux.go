@@ -31,7 +31,7 @@ func (c *conn) Open() {
 	c.id = c.srv.state.nextID.Add(1)
 	c.x, c.fate, c.fresh = nil, fateNext, true
 	c.phase.Store(phaseNone)
-	c.remote = c.lc.RemoteAddr()
+	c.remote, c.remoteText = c.lc.RemoteAddr(), ""
 	c.local = netip.AddrPort{}
 	if limit := c.srv.Limits.Conns; limit > 0 && c.srv.openConns() > limit {
 		c.lc.Send(c.srv.state.refusal)

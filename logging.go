@@ -24,6 +24,13 @@ func (s *Server) record(c *conn, x *exchange, begun time.Time, took time.Duratio
 	s.append(c, x, begun, took, x.res.status, end)
 }
 
+// recordServed is record for a goroutine, which looks at the clock only if it must.
+func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
+	if s.state.access != nil {
+		s.append(c, x, x.begun, time.Since(x.begun), x.res.status, end)
+	}
+}
+
 func (s *Server) append(c *conn, x *exchange, begun time.Time, took time.Duration, status int, end outcome) {
 	r := &x.req
 	entry := observe.Record{

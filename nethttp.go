@@ -50,20 +50,21 @@ func (a *fromHTTP) Serve(w *Response, r *Request) error {
 		return err
 	}
 	defer g.end()
-	a.handler.ServeHTTP(&g.writer, g.request)
+	a.handler.ServeHTTP(&g.writer, &g.request)
 	g.context.end()
 	return g.writer.finish()
 }
 
-// guest is one exchange as a net/http handler sees it. It is not used a second time, since handlers may keep parts of it for
-// longer than they should: those are then cut off, and find nobody else's exchange.
+// guest is one exchange as a net/http handler sees it: all of it that can be is allocated at once. It is not used a second
+// time, since handlers may keep parts of it for longer than they should: those are then cut off, and find nobody else's
+// exchange.
 //
 // Several goroutines may use it at once: one that reads the request's body, one that writes the response, and any with the
 // context. Each of the three has a lock, to be taken in this order.
 type guest struct {
-	request *http.Request
+	request http.Request
 	url     url.URL
-	body    httpBody
+	body    *httpBody // nil when the request has none
 	writer  httpWriter
 	context httpContext
 	log     *slog.Logger
@@ -71,13 +72,13 @@ type guest struct {
 
 func (g *guest) begin(w *Response, r *Request) error {
 	x, _ := r.origin.(*exchange)
-	g.log = slog.Default()
 	if x != nil {
 		g.log = x.conn.srv.state.log
+	} else {
+		g.log = slog.Default()
 	}
 	g.context.origin, g.context.exchange = r.origin, x
 	g.context.received = r.body.complete()
-	g.body.guest, g.body.body = g, &r.body
 	g.writer.guest, g.writer.response, g.writer.exchange = g, w, x
 	return g.makeRequest(r)
 }
@@ -86,7 +87,9 @@ func (g *guest) begin(w *Response, r *Request) error {
 // way.
 func (g *guest) end() {
 	g.context.end()
-	g.body.end()
+	if g.body != nil {
+		g.body.end()
+	}
 	g.writer.end()
 	if form := g.request.MultipartForm; form != nil {
 		if err := form.RemoveAll(); err != nil {

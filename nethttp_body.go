@@ -46,7 +46,7 @@ func (b *httpBody) takeTrailer() {
 	if len(fields) == 0 {
 		return
 	}
-	req := b.guest.request
+	req := &b.guest.request
 	if req.Trailer == nil {
 		req.Trailer = make(http.Header)
 	}
@@ -64,6 +64,7 @@ func (b *httpBody) Close() error {
 	return nil
 }
 
+// end cuts the readers off.
 func (b *httpBody) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

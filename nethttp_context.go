@@ -78,8 +78,11 @@ func (c *httpContext) bodyReceived() {
 	c.received = true
 }
 
-// end ends the context with the handler.
+// end ends the context with the handler. It is for the goroutine that began it, and nobody else sets the origin.
 func (c *httpContext) end() {
+	if c.origin == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.exchange != nil {

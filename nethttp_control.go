@@ -21,11 +21,12 @@ var (
 
 // Hijack implements http.Hijacker.
 func (e *httpWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	body := &e.guest.body
-	if !body.mu.TryLock() {
-		return nil, nil, errors.New("highball: Hijack while the request's body is read")
+	if body := e.guest.body; body != nil {
+		if !body.mu.TryLock() {
+			return nil, nil, errors.New("highball: Hijack while the request's body is read")
+		}
+		defer body.mu.Unlock()
 	}
-	defer body.mu.Unlock()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.usable(); err != nil {

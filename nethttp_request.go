@@ -15,13 +15,14 @@ func (g *guest) makeRequest(r *Request) error {
 	if err := g.parseTarget(r, target); err != nil {
 		return &Error{400, err}
 	}
-	template := http.Request{
+	template := http.Request{ // on the stack, as what WithContext makes of it: so its context is set without an allocation
 		Method: r.Method(), URL: &g.url, Proto: r.Proto(), ProtoMajor: 1, ProtoMinor: r.ProtoMinor(),
-		Header: httpHeader(r.Header()), Host: r.Host(), ContentLength: r.ContentLength(), Body: http.NoBody,
-		Close: r.head.Close, RequestURI: target, RemoteAddr: remoteText(r.RemoteAddr()), Pattern: r.Pattern(),
+		Header: httpHeader(r), Host: r.Host(), ContentLength: r.ContentLength(), Body: http.NoBody,
+		Close: r.head.Close, RequestURI: target, RemoteAddr: g.remoteText(r), Pattern: r.Pattern(),
 	}
 	if !r.body.complete() {
-		template.Body = &g.body
+		g.body = &httpBody{guest: g, body: &r.body}
+		template.Body = g.body
 	}
 	if r.ContentLength() < 0 {
 		template.TransferEncoding = []string{"chunked"}
@@ -29,9 +30,9 @@ func (g *guest) makeRequest(r *Request) error {
 		template.Trailer = announcedTrailer(template.Header)
 		template.Header.Del("Trailer")
 	}
-	g.request = template.WithContext(&g.context)
-	if strings.IndexByte(template.Pattern, '{') >= 0 {
-		setPathValues(g.request, r)
+	g.request = *template.WithContext(&g.context)
+	if strings.IndexByte(g.request.Pattern, '{') >= 0 {
+		setPathValues(&g.request, r)
 	}
 	return nil
 }
@@ -66,27 +67,40 @@ func plainPath(path string) bool {
 	return true
 }
 
-// httpHeader returns fields as net/http shows those of a request.
-func httpHeader(h *Header) http.Header {
-	m := make(http.Header, len(h.fields))
-	values := make([]string, len(h.fields)) // each key's first value; a second one makes a slice of its own
-	for i := range h.fields {
-		f := &h.fields[i]
-		if sameName(f.Name, "Host") {
+// httpHeader returns the header of r as net/http shows it.
+func httpHeader(r *Request) http.Header {
+	n := len(r.head.Fields)
+	if r.hasHeader { // a handler around this one may have changed it
+		n = len(r.header.fields)
+	}
+	m := make(http.Header, max(n-1, 0))      // there is a Host
+	values := make([]string, 0, max(n-1, 0)) // each key's first value; a second one makes a slice of its own
+	for i := range n {
+		name, value := fieldAt(r, i)
+		if sameName(name, "Host") {
 			continue
 		}
-		key := http.CanonicalHeaderKey(f.Name)
+		key := http.CanonicalHeaderKey(name)
 		if before := m[key]; len(before) > 0 {
-			m[key] = append(before, f.Value)
+			m[key] = append(before, value)
 			continue
 		}
-		values[i] = f.Value
-		m[key] = values[i : i+1 : i+1]
+		values = append(values, value)
+		m[key] = values[len(values)-1 : len(values) : len(values)]
 	}
 	if pragma := m["Pragma"]; len(pragma) > 0 && pragma[0] == "no-cache" && m["Cache-Control"] == nil {
 		m["Cache-Control"] = []string{"no-cache"} // as net/http (RFC 9111, section 5.4)
 	}
 	return m
+}
+
+// fieldAt returns a field of r, without a Header being made for it.
+func fieldAt(r *Request, i int) (name, value string) {
+	if r.hasHeader {
+		return r.header.fields[i].Name, r.header.fields[i].Value
+	}
+	f := &r.head.Fields[i]
+	return f.Name.String(r.raw), f.Value.String(r.raw)
 }
 
 // announcedTrailer returns the names that a Trailer field announces as keys without values, or nil.
@@ -114,12 +128,26 @@ func listed(values []string) func(yield func(string) bool) {
 	}
 }
 
+// remoteText returns the client's address, which a connection keeps as text.
+func (g *guest) remoteText(r *Request) string {
+	x := g.writer.exchange
+	if x == nil {
+		return remoteText(r.RemoteAddr())
+	}
+	c := x.conn
+	if c.remoteText == "" {
+		c.remoteText = remoteText(c.remote)
+	}
+	return c.remoteText
+}
+
 // remoteText is an address as net/http writes it: "@" is the client of a unix socket.
 func remoteText(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return "@"
 	}
-	return a.String()
+	var text [len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255%zone]:65535")]byte
+	return string(a.AppendTo(text[:0]))
 }
 
 // setPathValues makes the wildcards of the Mux pattern {name} and {name...} values of the http.Request.

@@ -125,6 +125,19 @@ func TestFromHTTPAnswersAlike(t *testing.T) {
 			io.WriteString(w, "b")
 			w.Header().Set(http.TrailerPrefix+"X-Sum", "abc")
 		}},
+		{name: "unannounced trailer in place of a field", serve: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.(http.Flusher).Flush()
+			io.WriteString(w, "b")
+			w.Header().Del("Content-Type")
+			w.Header().Set(http.TrailerPrefix+"X-Sum", "abc")
+		}},
+		{name: "unannounced trailer beside a field of two values", serve: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Vary"] = []string{"Accept", "Cookie"}
+			w.(http.Flusher).Flush()
+			io.WriteString(w, "b")
+			w.Header().Set(http.TrailerPrefix+"X-Sum", "abc")
+		}},
 		{name: "closing", serve: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
 			io.WriteString(w, "bye")

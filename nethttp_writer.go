@@ -15,13 +15,12 @@ import (
 type httpWriter struct {
 	guest *guest
 
-	mu        sync.Mutex  // guards the following fields, and what writes the Response
-	response  *Response   // nil once the handler has returned
-	exchange  *exchange   // nil when the request came by net/http's server
-	header    http.Header // the handler's, made when it asks
-	begun     bool        // the handler has called WriteHeader, or what calls it
-	sniffing  bool        // the Content-Type is to be guessed from the first bytes
-	announced []string    // by the field Trailer
+	mu       sync.Mutex  // guards the following fields, and what writes the Response
+	response *Response   // nil once the handler has returned
+	exchange *exchange   // nil when the request came by net/http's server
+	header   http.Header // the handler's, made when it asks
+	begun    bool        // the handler has called WriteHeader, or what calls it
+	sniffing bool        // the Content-Type is to be guessed from the first bytes
 }
 
 var (
@@ -39,7 +38,7 @@ func (e *httpWriter) Header() http.Header {
 	defer e.mu.Unlock()
 	if e.header == nil {
 		e.header = make(http.Header)
-		if e.response != nil && !e.begun { // what handlers around this one have set
+		if e.response != nil && !e.begun && e.response.header.Len() > 0 { // what handlers around this one have set
 			for name, value := range e.response.header.All() {
 				e.header.Add(name, value)
 			}
@@ -97,29 +96,42 @@ func (e *httpWriter) takeHeader() {
 	w := e.response
 	if e.header != nil {
 		w.header.fields = e.fields(w.header.fields[:0])
-		for name := range listed(e.header["Trailer"]) {
-			e.announced = append(e.announced, http.CanonicalHeaderKey(name))
+		if w.header.Has("Content-Length") {
+			e.takeLength()
 		}
-		if length := w.header.Value("Content-Length"); length != "" {
-			n, err := strconv.ParseInt(length, 10, 64)
-			if err == nil && n >= 0 {
-				w.SetContentLength(n)
-			} else {
-				e.guest.log.Warn("the handler's Content-Length is no length", "value", length)
-			}
-		}
-		w.header.Del("Content-Length")
 	}
 	if w.status == 304 {
 		w.header.Del("Content-Type")
 	}
-	_, typed := e.header["Content-Type"] // a key without values forbids guessing
-	e.sniffing = !typed && !bodyless(w.status) && !w.header.Has("Content-Type") &&
-		w.header.Value("Content-Encoding") == "" && !w.header.Has("Transfer-Encoding")
+	e.sniffing = !w.header.Has("Content-Type") && !bodyless(w.status) && w.header.Value("Content-Encoding") == "" &&
+		!w.header.Has("Transfer-Encoding")
+	if e.sniffing {
+		_, forbidden := e.header["Content-Type"] // a key without values
+		e.sniffing = !forbidden
+	}
+}
+
+// takeLength makes the Content-Length that the handler has set the Response's.
+func (e *httpWriter) takeLength() {
+	w := e.response
+	if length := w.header.Value("Content-Length"); length != "" {
+		n, err := strconv.ParseInt(length, 10, 64)
+		if err == nil && n >= 0 {
+			w.SetContentLength(n)
+		} else {
+			e.guest.log.Warn("the handler's Content-Length is no length", "value", length)
+		}
+	}
+	w.header.Del("Content-Length")
 }
 
 // fields appends the handler's header to dst, sorted by name.
 func (e *httpWriter) fields(dst []Field) []Field {
+	if len(e.header) == 1 { // and so, mostly, without the pains of going through a map
+		if types := e.header["Content-Type"]; len(types) == 1 {
+			return append(dst, Field{"Content-Type", types[0]})
+		}
+	}
 	for name, values := range e.header {
 		if strings.HasPrefix(name, http.TrailerPrefix) {
 			continue
@@ -235,7 +247,7 @@ func (e *httpWriter) finish() error {
 		e.writeHeader(200)
 	}
 	e.sniff(nil)
-	if len(e.announced) > 0 {
+	if e.response.header.Has("Trailer") {
 		if err := e.response.send(nil); err != nil { // before the end is known: a trailer section needs chunks
 			return err
 		}
@@ -247,10 +259,16 @@ func (e *httpWriter) finish() error {
 // takeTrailer makes the trailer fields that the handler has set, in either way, the Response's.
 func (e *httpWriter) takeTrailer() {
 	trailer := &e.response.trailer
-	for _, name := range e.announced {
-		for _, value := range e.header[name] {
-			trailer.Add(name, value)
+	for names := range e.response.header.Values("Trailer") {
+		for name := range listed([]string{names}) {
+			name = http.CanonicalHeaderKey(name)
+			for _, value := range e.header[name] {
+				trailer.Add(name, value)
+			}
 		}
+	}
+	if e.response.length >= 0 || e.asTaken() {
+		return
 	}
 	for name, values := range e.header {
 		if name, ok := strings.CutPrefix(name, http.TrailerPrefix); ok {
@@ -259,6 +277,23 @@ func (e *httpWriter) takeTrailer() {
 			}
 		}
 	}
+}
+
+// asTaken reports whether it is certain that the header's keys are still those that takeHeader has found, none of which
+// was a trailer's: the fields taken are as many, all different since in strict order, and all there. For the few fields
+// that most responses have, this is faster than to go through the map.
+func (e *httpWriter) asTaken() bool {
+	fields := e.response.header.fields
+	if len(fields) != len(e.header) {
+		return false
+	}
+	for i := range fields {
+		name := fields[i].Name
+		if _, ok := e.header[name]; !ok || i > 0 && name <= fields[i-1].Name {
+			return false
+		}
+	}
+	return true
 }
 
 // end cuts the handler off.

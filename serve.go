@@ -129,9 +129,9 @@ func (c *conn) finish(x *exchange, err error) bool {
 		c.expiry.Lock() // the deadline may still be speaking of x
 		c.expiry.Unlock()
 	case !settled || err != nil:
-		c.srv.record(c, x, x.begun, time.Since(x.begun), outcomeCut)
+		c.srv.recordServed(c, x, outcomeCut)
 	default:
-		c.srv.record(c, x, x.begun, time.Since(x.begun), outcomeWhole)
+		c.srv.recordServed(c, x, outcomeWhole)
 	}
 	switch {
 	case !settled: // the deadline has answered, or cut; what remains is to close
