@@ -3,15 +3,18 @@
 # make check   what must hold before a change goes in: form, vet and builds for four systems, staticcheck, tests under
 #              the race detector, and the tools' own
 # make bench   highball beside other servers, see docs/performance.md; BENCH="-only static -rounds 3" narrows it
+# make prove   what the built program bears: large real folders, slow attackers, no descriptors, abuse; PROVE="-only crawl"
+#              narrows it
 # make fuzz    every fuzzer for FUZZTIME
 
 GO        ?= go
 FUZZTIME  ?= 20s
 BENCH     ?=
+PROVE     ?=
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
 .DELETE_ON_ERROR:
-.PHONY: build test check format cross lint race tools bench fuzz clean
+.PHONY: build test check format cross lint race tools bench prove fuzz clean
 
 # The version is what the Go command finds out from git: a tag, or a revision and its time.
 build:
@@ -51,6 +54,9 @@ tools:
 
 bench: build
 	$(GO) -C tools run ./bench -highball ../bin/highball $(BENCH)
+
+prove: build
+	$(GO) -C tools run ./prove -highball ../bin/highball $(PROVE)
 
 fuzz:
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -35,6 +35,9 @@ func manual(root *cobra.Command) []byte {
 Accept no more connections, finish what is in flight, for at most 30 seconds, and end. SIGINT while this goes on ends the
 server at once.
 .TP
+\fBSIGHUP\fR
+The same as SIGTERM, unless it was ignored at the start, as under nohup. The configuration is not reloaded.
+.TP
 \fBSIGUSR1\fR
 Open the access log's file anew, after it was renamed.
 .SH EXIT STATUS
@@ -43,10 +46,10 @@ Open the access log's file anew, after it was renamed.
 The server was told to stop, and stopped.
 .TP
 \fB1\fR
-It could not serve: a configuration has faults, or an address cannot be listened at.
+It could not serve: the configuration or a variable has faults, a file cannot be opened, or an address cannot be listened at.
 .TP
 \fB2\fR
-The command line means nothing.
+The command line means nothing, or names what is not there.
 .TP
 \fB130\fR
 SIGINT cut short what was in flight.

@@ -15,8 +15,8 @@ const about = `Highball serves what you point it at.
   highball highball.toml        a configuration; the same as "highball run highball.toml"
   highball run examples/tour    the highball.toml in a folder
 
-A flag goes before the environment (PORT, and HIGHBALL_ with a flag's name, such as HIGHBALL_ACCESS_LOG), the environment
-before the file, the file before the built-in value. An argument that is also a command's name is taken for the
+A flag goes before the environment (PORT, and HIGHBALL_ with the name of bind, port, access-log, cors, cache, listing, spa,
+upload, debug or trace, such as HIGHBALL_ACCESS_LOG), the environment before the file, the file before the built-in value. An argument that is also a command's name is taken for the
 command; write ./run for a folder called run.`
 
 // newRoot returns the command "highball" with all that belongs to it.
@@ -47,6 +47,9 @@ func newRoot(std stdio, environ []string) *cobra.Command {
 		case "completion":
 			c.Use, c.Short = "completion bash | zsh | fish | powershell", "Print the completion script for a shell"
 			c.Args, c.RunE = noneKnown, func(c *cobra.Command, _ []string) error { return c.Help() }
+			for _, shell := range c.Commands() {
+				shell.Args = none
+			}
 		}
 	}
 	return root

@@ -152,11 +152,11 @@ func expect(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send NAME INT|TERM|USR1 sends a signal to a server.
+// send NAME INT|TERM|HUP|USR1 sends a signal to a server.
 func send(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "USR1": syscall.SIGUSR1}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1}
 	if neg || len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: send NAME INT|TERM|USR1")
+		ts.Fatalf("usage: send NAME INT|TERM|HUP|USR1")
 	}
 	ts.Check(running(ts)[args[0]].cmd.Process.Signal(signals[args[1]]))
 }

@@ -51,7 +51,7 @@ func noneKnown(c *cobra.Command, args []string) error {
 	}
 	c.SuggestionsMinimumDistance = 2
 	remedy := didYouMean(c.SuggestionsFor(args[0]), "")
-	if remedy == "" {
+	if remedy == "" && len(known) > 0 {
 		remedy = "known are " + strings.Join(known, ", ")
 	}
 	return &app.UsageError{Problem: fmt.Sprintf("%q: unknown command %q", c.CommandPath(), args[0]), Remedy: remedy}

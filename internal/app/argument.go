@@ -79,13 +79,24 @@ func folderTarget(arg string) (target, error) {
 func fileTarget(arg string, info fs.FileInfo) (target, error) {
 	switch strings.ToLower(filepath.Ext(arg)) {
 	case ".toml", ".conf":
-		path, err := filepath.Abs(arg)
-		return target{path: path, file: arg}, err
+		return configurationFile(arg, info)
 	}
 	return target{}, &UsageError{
 		fmt.Sprintf("%s is a %s, neither a folder nor a configuration (FILE.toml, FILE.conf)", quoted(arg), kindOf(info)),
 		fmt.Sprintf("to serve the folder that it lies in, write \"highball %s\"", pathArgument(filepath.Dir(arg))),
 	}
+}
+
+// configurationFile accepts a file of a known kind that can be read without waiting for somebody to write it, as a pipe can not.
+func configurationFile(name string, info fs.FileInfo) (target, error) {
+	if !info.Mode().IsRegular() {
+		return target{}, &UsageError{
+			fmt.Sprintf("%s is a %s, and a configuration has to be a file", quoted(name), kindOf(info)),
+			"write it to a file first, such as " + FileName,
+		}
+	}
+	path, err := filepath.Abs(name)
+	return target{path: path, file: name}, err
 }
 
 // missing explains why there is nothing at the path arg.
@@ -103,6 +114,12 @@ func missing(arg string, err error) error {
 			remedy = "an address is written as -b " + host + " -p " + port
 		}
 		return &UsageError{fmt.Sprintf("there is no file or folder %s", quoted(arg)), remedy}
+	}
+	if goal, err := os.Readlink(arg); err == nil {
+		return &UsageError{fmt.Sprintf("%s is a symbolic link to %s, which does not exist", quoted(arg), quoted(goal)), "name a folder that does"}
+	}
+	if strings.Contains(arg, "://") {
+		return &UsageError{fmt.Sprintf("%s is a URL", quoted(arg)), "name the folder to serve; where to listen is said by -b HOST and -p PORT"}
 	}
 	return &UsageError{Problem: fmt.Sprintf("there is no file or folder %s", quoted(arg))}
 }

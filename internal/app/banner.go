@@ -30,6 +30,9 @@ func newBanner(subject string, addrs, interfaces []net.Addr) banner {
 		}
 		at := tcp.AddrPort()
 		ip := at.Addr().Unmap()
+		if !ip.IsValid() { // package net has it so for every interface of both families
+			ip = netip.IPv6Unspecified()
+		}
 		if !ip.IsLoopback() {
 			b.exposed = true
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"time"
@@ -70,7 +71,7 @@ func (a *App) openAccessLog(l config.Log) (err error) {
 		a.server.AccessLog = a.env.Stdout
 	default:
 		if a.accessFile, err = observe.OpenFile(l.AccessFile); err != nil {
-			return err
+			return remedied(fmt.Errorf("access log: %w", err), openRemedy(err))
 		}
 		a.server.AccessLog = a.accessFile
 	}

@@ -16,6 +16,6 @@
 //  2. [Build] makes the object graph of it: a [static.Site] for each site, a [highball.Mux] that chooses among them by
 //     host, the access log's file, and one [highball.Server] for all listeners.
 //  3. [App.Listen] binds every address, so that nothing is announced that does not work.
-//  4. [App.Run] serves. SIGUSR1 opens the access log anew, SIGTERM and SIGINT begin to drain: no more connections
+//  4. [App.Run] serves. SIGUSR1 opens the access log anew, SIGTERM, SIGHUP and SIGINT begin to drain: no more connections
 //     are accepted, what is in flight is finished, up to a deadline. SIGINT while draining ends it at once.
 package app

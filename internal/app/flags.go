@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"highball/internal/config"
@@ -33,6 +34,11 @@ func (o Order) flags() (flags, error) {
 
 func (f *flags) set(s Setting) (err error) {
 	switch s.Name {
+	case "bind":
+		if s.Value == "" { // the value of a variable that a script forgot must not open the server to the network
+			return &config.Error{Problem: "there is no host", Remedy: "write 127.0.0.1 for this machine only, 0.0.0.0 or :: for every interface"}
+		}
+		err = f.overrides.Set(s.Name, s.Value)
 	case "hidden":
 		f.hidden, err = parsed(s.Value, strconv.ParseBool)
 	case "symlinks":
@@ -77,4 +83,19 @@ func (f *flags) applyTo(s *config.Site) {
 	if f.uploadOverwrite != nil {
 		s.UploadOverwrite = *f.uploadOverwrite
 	}
+}
+
+// forUploads returns the name of a flag that was given and matters to sites with uploads only, or "".
+func (f *flags) forUploads() string {
+	switch {
+	case f.uploadLimit != nil:
+		return "upload-limit"
+	case f.uploadOverwrite != nil:
+		return "upload-overwrite"
+	}
+	return ""
+}
+
+func takesUploads(sites []config.Site) bool {
+	return slices.ContainsFunc(sites, func(s config.Site) bool { return s.Upload })
 }

@@ -80,6 +80,9 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 	for i := range c.Sites {
 		flags.applyTo(&c.Sites[i])
 	}
+	if flags.forUploads() != "" && !takesUploads(c.Sites) {
+		notices = append(notices, fmt.Sprintf("--%s has no effect, since no site takes uploads; --upload has it do so", flags.forUploads()))
+	}
 	if t.unused != "" {
 		notices = append(notices, fmt.Sprintf("%s is served as a plain file; \"highball run %s\" runs it", t.unused, filepath.Dir(t.unused)))
 	}
@@ -126,13 +129,16 @@ func configurationAt(arg string) (target, error) {
 	if info.IsDir() {
 		dir := name
 		name = filepath.Join(dir, FileName)
-		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+		info, err = os.Stat(name)
+		if errors.Is(err, os.ErrNotExist) {
 			return target{}, &UsageError{
 				fmt.Sprintf("there is no %s in %s", FileName, quoted(dir)),
 				fmt.Sprintf("to serve the files in it, write \"highball %s\"", pathArgument(dir)),
 			}
 		}
+		if err != nil {
+			return target{}, missing(name, err)
+		}
 	}
-	path, err := filepath.Abs(name)
-	return target{path: path, file: name}, err
+	return configurationFile(name, info)
 }

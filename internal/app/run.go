@@ -18,12 +18,12 @@ var ErrInterrupted = errors.New("interrupted before everything in flight was fin
 const DrainDeadline = 30 * time.Second
 
 // Listen binds all addresses of the configuration and returns them as bound, ports filled in. The error is a line that names the
-// address and the reason.
+// address and the reason, and what can be done about it.
 func (a *App) Listen() ([]net.Addr, error) {
 	for _, l := range a.listeners {
 		addr, err := a.server.Listen(l.String())
 		if err != nil {
-			return nil, err
+			return nil, remedied(err, listenRemedy(l.Network, err))
 		}
 		a.addrs = append(a.addrs, addr)
 	}
@@ -43,10 +43,14 @@ func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 		case <-ctx.Done():
 			return a.drain(signals, served)
 		case s := <-signals:
-			if !isReopen(s) {
-				return a.drain(signals, served)
+			if isReopen(s) {
+				a.reopen()
+				continue
 			}
-			a.reopen()
+			if isHangup(s) {
+				a.log.Warn("ending on SIGHUP, which does not reload the configuration; restart the server for that")
+			}
+			return a.drain(signals, served)
 		}
 	}
 }

@@ -15,5 +15,8 @@ func Notify() (signals <-chan os.Signal, stop func()) {
 	return c, func() { signal.Stop(c) }
 }
 
+// isHangup reports whether s says that the terminal is gone: there is no such signal here.
+func isHangup(os.Signal) bool { return false }
+
 // isReopen reports whether s asks for the log files to be opened anew: there is no such signal here.
 func isReopen(os.Signal) bool { return false }

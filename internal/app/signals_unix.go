@@ -12,8 +12,20 @@ import (
 func Notify() (signals <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 8)
 	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
-	return c, func() { signal.Stop(c) }
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(c, syscall.SIGHUP)
+	}
+	// Whoever notifies itself of SIGPIPE is not killed by it: a server outlives the reader of its log.
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, syscall.SIGPIPE)
+	return c, func() {
+		signal.Stop(c)
+		signal.Stop(gone)
+	}
 }
+
+// isHangup reports whether s says that the terminal is gone. To other servers it means a reload.
+func isHangup(s os.Signal) bool { return s == syscall.SIGHUP }
 
 // isReopen reports whether s asks for the log files to be opened anew.
 func isReopen(s os.Signal) bool { return s == syscall.SIGUSR1 }

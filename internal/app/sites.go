@@ -24,7 +24,7 @@ func openSites(c *config.Config, log *slog.Logger) (sites, error) {
 	for i := range c.Sites {
 		opened, err := static.New(staticConfig(c, &c.Sites[i], log))
 		if err != nil {
-			return nil, errors.Join(err, all.Close())
+			return nil, errors.Join(remedied(err, openRemedy(err)), all.Close())
 		}
 		all = append(all, site{c.Sites[i].Hosts, opened})
 	}
