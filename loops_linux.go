@@ -47,6 +47,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 		Sockets: b.sockets,
 		Loops:   len(engines),
 		Refusal: s.state.refusal,
+		Most:    connectionShare(),
 		Logger:  s.state.log,
 		New: func(i int, lc *loop.Conn) loop.Session {
 			return &conn{srv: s, onLoop: onLoop{engines[i], lc}, link: lc}
@@ -57,6 +58,16 @@ func (s *Server) drive(b *binding) (driver, error) {
 		return nil, err
 	}
 	return &loopDriver{group, engines, b.unlink}, nil
+}
+
+// connectionShare returns how many connections there may be so that those who have one can still be served files: an
+// eighth of the descriptors, and two dozen at least, are for everything else.
+func connectionShare() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
+		return 0
+	}
+	return max(1, int(limit.Cur)-max(24, int(limit.Cur/8)))
 }
 
 func (b *binding) closeSockets() {

@@ -43,6 +43,8 @@ type Config struct {
 	Loops   int
 	// New makes the session for a new slot of a loop's table.
 	New func(loop int, c *Conn) Session
+	// Most is the number of connections from which on clients are refused as if descriptors had run out; 0 is none.
+	Most int
 	// Refusal is written to a client for whose connection there is no descriptor.
 	Refusal []byte
 	Logger  *slog.Logger

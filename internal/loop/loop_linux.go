@@ -18,8 +18,12 @@ const (
 	eventsAtOnce = 256
 	acceptAtOnce = 64 // so that a storm of connections does not starve those that are open
 	pause        = int64(100e6)
+	sendAtOnce   = 1 << 20 // of a file, so that one call does not keep a processor for long
 	refuseAtOnce = 16
 )
+
+// errFull tells that descriptors are left, but are wanted for other things than connections.
+var errFull = errors.New("the connections have taken their share of the descriptors")
 
 // Loop is one event loop. All but post belongs to its goroutine.
 type Loop struct {
@@ -42,6 +46,7 @@ type Loop struct {
 	yield     bool // goroutines were started or woken in this turn
 	stopped   bool
 	refusal   []byte
+	most      int
 	reserve   int   // a descriptor kept back to refuse with, -1 without
 	resumeAt  int64 // when to listen again, 0 while listening
 	starved   bool
@@ -56,7 +61,7 @@ type Loop struct {
 
 func newLoop(g *Group, index int, cfg *Config) (*Loop, error) {
 	l := &Loop{
-		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, refusal: cfg.Refusal,
+		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, refusal: cfg.Refusal, most: cfg.Most,
 		epoll: -1, wakeFD: -1, socket: -1, reserve: -1,
 		buffer: make([]byte, readSize), events: make([]unix.EpollEvent, eventsAtOnce),
 		shared: cfg.Loops > len(cfg.Sockets),
@@ -265,6 +270,10 @@ func (l *Loop) listen() error {
 func (l *Loop) accept() {
 	for range acceptAtOnce {
 		if l.socket < 0 {
+			return
+		}
+		if l.most > 0 && l.group.Open() >= l.most {
+			l.starve(errFull)
 			return
 		}
 		fd, remote, err := l.sys.accept(l.socket)

@@ -92,7 +92,7 @@ func (c *Conn) SendFile(f *os.File, offset, n int64, patience time.Duration) (in
 		}
 		var sendErr error
 		if err := in.Control(func(fd uintptr) {
-			sent, sendErr = c.loop.sys.sendfile(c.fd, int(fd), offset, int(min(n, 1<<30)))
+			sent, sendErr = c.loop.sys.sendfile(c.fd, int(fd), offset, int(min(n, sendAtOnce)))
 		}); err != nil {
 			return 0, waited, err
 		}
