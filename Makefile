@@ -16,9 +16,9 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 .DELETE_ON_ERROR:
 .PHONY: build test check format cross lint race tools bench prove fuzz clean
 
-# The version is what the Go command finds out from git: a tag, or a revision and its time.
+# The version is what the Go command finds out from git, if it is there: a tag, or a revision and its time.
 build:
-	$(GO) build -trimpath -o bin/highball ./cmd/highball
+	$(GO) build -trimpath -buildvcs=auto -o bin/highball ./cmd/highball
 
 test:
 	$(GO) test ./...
