@@ -59,6 +59,7 @@ type conn struct {
 	phase   atomic.Uint32
 	expiry  sync.Mutex                              // held by the deadline while it answers in the handler's place: x must stay what it is
 	leave   atomic.Pointer[context.CancelCauseFunc] // of the running handler's context
+	report  atomic.Pointer[func()]                  // the running handler's, see Request.OnDeadline
 
 	remote     netip.AddrPort
 	remoteText string // remote as net/http writes it, made on first use

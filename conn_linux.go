@@ -14,14 +14,25 @@ import (
 type engine struct {
 	index  int
 	inline *exchange
-	out    []byte // inline answers of one turn
+	out    []byte // for the inline answers of one turn; nil while they are made
+	turn   Turn
+	mail   mail
+	input  []byte // what peers send; made for the first of them
 	workers
+}
+
+// takeOut returns a buffer for the answers of one turn, which endInput gives back.
+func (e *engine) takeOut() []byte {
+	out := e.out[:0]
+	e.out = nil
+	return out
 }
 
 // onLoop is what ties a connection to an event loop.
 type onLoop struct {
 	engine *engine
 	lc     *loop.Conn
+	await  waitingFor
 }
 
 var _ loop.Session = (*conn)(nil)
@@ -55,12 +66,21 @@ func (c *conn) Input(b []byte) {
 		b = x.buffered()
 	}
 	own := x.out
-	x.out = c.engine.out[:0]
+	x.out = c.engine.takeOut()
 	rest, next := c.answerInline(x, b)
+	c.endInput(x, own, rest, next)
+}
+
+// endInput sends the answers of a turn, which stand in x.out, and does what is next; own is x's buffer for other times.
+func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 	out := x.out
 	x.out, c.engine.out = own, out[:0]
-	if next == stepServe {
+	switch next {
+	case stepServe:
 		c.detach(x, rest, out)
+		return
+	case stepLater:
+		c.wait(x, rest, out)
 		return
 	}
 	c.keep(x, rest)
@@ -90,6 +110,7 @@ const (
 	stepWait   step = iota // for more bytes
 	stepYield              // there is more, for the next turn
 	stepServe              // a goroutine is needed
+	stepLater              // its answer comes later
 	stepClose              // after what was answered
 	stepLinger             // likewise, and the client may have sent more
 	stepAbort              // cut, after what was answered before
@@ -113,6 +134,8 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 		switch {
 		case err != nil:
 			return nil, stepAbort
+		case c.await.pending != nil:
+			return b, stepLater
 		case !taken:
 			return b, stepServe
 		}
@@ -136,7 +159,7 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 // inline answers one request on the loop, and reports whether it could. Its error is ErrAbort.
 func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	st := &c.srv.state
-	if st.inline == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
+	if st.inline == nil && st.later == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
 	if !x.req.begin(&x.head, aliasString(head), x) {
@@ -146,11 +169,18 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 	mark := len(x.out)
-	taken, err = c.handleInline(x)
+	if st.inline != nil {
+		taken, err = c.handleInline(x)
+	}
 	if !taken {
 		x.res.header.Reset()
 		x.out = x.out[:mark]
-		return false, nil
+		if st.later == nil {
+			return false, nil
+		}
+		if c.await.pending, err = c.later(x); err == nil {
+			return false, nil
+		}
 	}
 	if st.tracer != nil {
 		st.tracer.Request(c.id, c.peer(), head)
@@ -215,12 +245,7 @@ func (c *conn) keep(x *exchange, rest []byte) {
 // detach hands the connection, with a request that is parsed and the answers before it, to a goroutine.
 func (c *conn) detach(x *exchange, rest, out []byte) {
 	if c.x == nil {
-		y := c.srv.state.takeExchange()
-		y.head, x.head = x.head, y.head
-		y.conn, x.conn = c, nil
-		y.receive(rest)
-		x = y
-		c.x = y
+		x = c.own(x, rest)
 	} else {
 		x.consume(len(x.buffered()) - len(rest))
 	}
@@ -230,6 +255,16 @@ func (c *conn) detach(x *exchange, rest, out []byte) {
 	c.lc.SetTimeout(c.srv.state.deadlines.Handler)
 	c.lc.Detach()
 	c.engine.serve(c)
+}
+
+// own gives the connection an exchange of its own in place of the loop's, with a head that is parsed and stands first in rest.
+func (c *conn) own(x *exchange, rest []byte) *exchange {
+	y := c.srv.state.takeExchange()
+	y.head, x.head = x.head, y.head
+	y.conn, x.conn = c, nil
+	y.receive(rest)
+	c.x = y
+	return y
 }
 
 // leaveAfterFlush ends the connection once all output is written.
@@ -258,6 +293,9 @@ func (c *conn) Flushed() {
 	switch {
 	case c.fate != fateNext:
 		c.leaveAfterFlush(c.fate)
+	case c.await.serve != nil:
+		c.detachLater()
+	case c.await.pending != nil: // what was written are the answers before it
 	case c.x != nil:
 		c.lc.SetTimeout(c.srv.state.deadlines.Head)
 		c.Input(nil)
@@ -276,6 +314,8 @@ func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
+	case c.await.pending != nil:
+		c.expireLater()
 	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
 		x := c.x // the goroutine leaves it alone until it has seen the phase
 		c.lc.Intervene(c.srv.timeoutAnswer(x))
@@ -300,7 +340,14 @@ func (c *conn) Expired() {
 }
 
 // Left implements loop.Session.
-func (c *conn) Left() { c.cancel(ErrClientLeft) }
+func (c *conn) Left() {
+	if p := c.await.pending; p != nil && !c.await.left {
+		c.await.left = true
+		p.ClientLeft(&c.engine.turn)
+		return
+	}
+	c.cancel(ErrClientLeft)
+}
 
 // Drain implements loop.Session.
 func (c *conn) Drain() {
@@ -318,6 +365,9 @@ func (c *conn) Drain() {
 
 // Closed implements loop.Session.
 func (c *conn) Closed() {
+	if c.looped() && c.await.pending != nil {
+		c.endAwait(ErrServerClosed)
+	}
 	if c.x != nil && c.phase.Load() == phaseNone {
 		c.srv.state.giveExchange(c.x)
 		c.x = nil

@@ -270,6 +270,19 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 	return nil
 }
 
+// preparedHead is prepared for a head whose body follows, of the given length; less is none that is known.
+func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
+	x.decideClose(w)
+	out := append(x.out, p.line...)
+	out = x.conn.srv.appendStamp(out, x.conn.now(x).Unix(), nil)
+	out = append(out, p.fields...)
+	if length >= 0 && !bodyless(p.status) {
+		out = h1.AppendFieldInt(out, "Content-Length", length)
+	}
+	x.out = x.appendEnd(out, w)
+	x.framing = h1.Length
+}
+
 // data implements wire.
 func (x *exchange) data(p []byte) error {
 	x.sent += int64(len(p))

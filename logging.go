@@ -63,8 +63,18 @@ func (s *Server) logFailure(r *Request, err error) {
 // logExpired tells of a handler that has missed its deadline, in whose place the server has answered. It may be called
 // while the handler still runs: it reads only what is settled since the request began.
 func (s *Server) logExpired(c *conn, x *exchange) {
+	if report := c.report.Load(); report != nil {
+		(*report)()
+		s.recordExpired(c, x)
+		return
+	}
 	s.state.log.Error("handler missed its deadline", "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
 		"deadline", s.state.deadlines.Handler)
+	s.recordExpired(c, x)
+}
+
+// recordExpired writes the line of a request that was answered by 504 in its handler's place.
+func (s *Server) recordExpired(c *conn, x *exchange) {
 	if s.state.access == nil {
 		return
 	}

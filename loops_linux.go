@@ -41,7 +41,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 	}
 	engines := make([]*engine, s.loops())
 	for i := range engines {
-		engines[i] = &engine{index: i, inline: new(exchange)}
+		engines[i] = newEngine(i)
 	}
 	group, err := loop.Start(loop.Config{
 		Sockets: b.sockets,
@@ -49,15 +49,33 @@ func (s *Server) drive(b *binding) (driver, error) {
 		Refusal: s.state.refusal,
 		Most:    connectionShare(),
 		Logger:  s.state.log,
+		TurnEnd: func(i int) { engines[i].turn.end() },
 		New: func(i int, lc *loop.Conn) loop.Session {
-			return &conn{srv: s, onLoop: onLoop{engines[i], lc}, link: lc}
+			return &conn{srv: s, onLoop: onLoop{engine: engines[i], lc: lc}, link: lc}
 		},
 	})
 	b.sockets = nil
 	if err != nil {
 		return nil, err
 	}
+	for i, e := range engines {
+		e.mail.mu.Lock()
+		e.mail.post = func(f func()) bool { return group.Post(i, f) }
+		e.mail.mu.Unlock()
+	}
 	return &loopDriver{group, engines, b.unlink}, nil
+}
+
+// newEngine makes what a loop's connections share.
+func newEngine(index int) *engine {
+	e := &engine{index: index, inline: new(exchange)}
+	e.turn.engine = e
+	e.mail.deliver = func() {
+		for _, m := range e.mail.take() {
+			m.open()
+		}
+	}
+	return e
 }
 
 // connectionShare returns how many connections there may be so that those who have one can still be served files: an

@@ -52,6 +52,16 @@ func (m *Mux) ServeInline(w *Response, r *Request) bool {
 	return true
 }
 
+// ServeLater implements LaterHandler, for handlers that do.
+func (m *Mux) ServeLater(t *Turn, r *Request, l Later) Pending {
+	if m.tree.Lookup(r.Method(), r.Hostname(), r.Path(), &r.match) {
+		if h, ok := r.match.Value.(LaterHandler); ok {
+			return h.ServeLater(t, r, l)
+		}
+	}
+	return nil
+}
+
 // miss answers a request that no pattern matches.
 func (m *Mux) miss(w *Response, r *Request) error {
 	switch found := &r.match; {

@@ -153,6 +153,8 @@ func (o *httpOrigin) scheme() string {
 
 func (o *httpOrigin) context() context.Context { return o.req.Context() }
 
+func (o *httpOrigin) onDeadline(func()) {} // net/http's server has no deadline for handlers
+
 func (o *httpOrigin) extendDeadline(d time.Duration) {
 	var t time.Time
 	if d >= 0 {

@@ -32,12 +32,10 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 	counted := false
 	if header != nil {
 		for name, value := range header.All() {
-			switch {
-			case !h1.ValidFieldName(name) || !h1.ValidFieldValue(value):
-				return nil, fmt.Errorf("highball: invalid field %q: %q", name, value)
-			case framingField(name) || sameName(name, "Date") || sameName(name, "Server"):
-				return nil, fmt.Errorf("highball: the field %s is the server's to set", name)
-			case sameName(name, "Content-Length"):
+			if err := checkPrepared(name, value); err != nil {
+				return nil, err
+			}
+			if sameName(name, "Content-Length") {
 				n, err := strconv.ParseUint(value, 10, 63)
 				if err != nil {
 					return nil, fmt.Errorf("highball: the Content-Length %q is no length", value)
@@ -53,6 +51,45 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 	}
 	if !counted && !bodyless(status) {
 		p.fields = h1.AppendField(p.fields, "Content-Length", strconv.Itoa(len(body)))
+	}
+	return p, nil
+}
+
+// checkPrepared refuses a field that cannot be sent, or not by a handler.
+func checkPrepared(name, value string) error {
+	switch {
+	case !h1.ValidFieldName(name) || !h1.ValidFieldValue(value):
+		return fmt.Errorf("highball: invalid field %q: %q", name, value)
+	case framingField(name) || sameName(name, "Date") || sameName(name, "Server"):
+		return fmt.Errorf("highball: the field %s is the server's to set", name)
+	}
+	return nil
+}
+
+// PreparedHead is the status and the header fields of responses that differ in nothing but their bodies (and Date), made once
+// by PrepareHead for Later.Send.
+type PreparedHead struct {
+	status int
+	line   []byte
+	fields []byte // without Content-Length
+}
+
+// PrepareHead makes a PreparedHead of a status from 200 on and header fields. It fails on the fields that Prepare refuses, and on
+// Content-Length.
+func PrepareHead(status int, header *Header) (*PreparedHead, error) {
+	if status < 200 || status > 599 {
+		return nil, fmt.Errorf("highball: cannot prepare a response of status %d", status)
+	}
+	p := &PreparedHead{status: status, line: h1.AppendStatusLine(nil, status)}
+	for i := range header.fields {
+		f := &header.fields[i]
+		if err := checkPrepared(f.Name, f.Value); err != nil {
+			return nil, err
+		}
+		if sameName(f.Name, "Content-Length") {
+			return nil, fmt.Errorf("highball: Content-Length is not part of a prepared head")
+		}
+		p.fields = h1.AppendField(p.fields, f.Name, f.Value)
 	}
 	return p, nil
 }

@@ -34,6 +34,7 @@ type origin interface {
 	scheme() string
 	context() context.Context
 	extendDeadline(d time.Duration)
+	onDeadline(report func())
 }
 
 // Method returns the request's method, such as "GET". Methods are case-sensitive (RFC 9110, section 9.1).
@@ -125,6 +126,10 @@ func (r *Request) Context() context.Context { return r.origin.context() }
 // ExtendDeadline gives the handler d from now in place of what is left of Deadlines.Handler; a negative d takes the
 // deadline away. Handlers that stream without end (server-sent events) want this.
 func (r *Request) ExtendDeadline(d time.Duration) { r.origin.extendDeadline(d) }
+
+// OnDeadline has report called when the handler's deadline passes, in place of the log record that the server would write: for a
+// handler that knows better what kept it. It is called on an event loop, while the handler may still run, and must not block.
+func (r *Request) OnDeadline(report func()) { r.origin.onDeadline(report) }
 
 // PathValue returns the value of the named wildcard of the pattern that matched, or "".
 func (r *Request) PathValue(name string) string {

@@ -97,6 +97,9 @@ func (s *Server) Run() error {
 		return errors.New("highball: Run without an address: call Listen first")
 	}
 	st.mu.Unlock()
+	if err := s.beginPeers(); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	<-st.finished
 	return ErrServerClosed
 }
@@ -169,6 +172,7 @@ func (s *Server) endClose(drivers []driver) {
 		}
 		d.stop()
 	}
+	s.endPeers()
 	if s.state.access != nil {
 		if err := s.state.access.Close(); err != nil {
 			s.state.log.Error("closing the access log failed", "err", err)

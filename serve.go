@@ -96,6 +96,9 @@ func (c *conn) handle(x *exchange) (err error) {
 			err = panicked(p)
 		}
 	}()
+	if f := c.continuation(); f != nil {
+		return f(&x.res, &x.req)
+	}
 	return c.srv.state.handler.Serve(&x.res, &x.req)
 }
 
@@ -109,6 +112,7 @@ func panicked(p any) error {
 // finish ends the response after its handler, and reports whether the connection goes on; if not, it is closed.
 func (c *conn) finish(x *exchange, err error) bool {
 	c.endContext()
+	c.report.Store(nil)
 	w := &x.res
 	if w.stage == hijacked {
 		if err != nil && !errors.Is(err, ErrAbort) && !errors.Is(err, ErrHijacked) {
@@ -357,6 +361,8 @@ func (x *exchange) extendDeadline(d time.Duration) {
 		x.link.SetTimeout(d)
 	}
 }
+
+func (x *exchange) onDeadline(report func()) { x.conn.report.Store(&report) }
 
 // context makes the handler's context on its first use: most handlers want none.
 func (x *exchange) context() context.Context {

@@ -19,6 +19,7 @@ type serverState struct {
 
 	handler   Handler
 	inline    InlineHandler // handler, if it is one
+	later     LaterHandler  // likewise
 	deadlines Deadlines     // with the defaults; negative means none
 	limits    h1.Limits
 	drain     int64
@@ -30,6 +31,7 @@ type serverState struct {
 	refusal   []byte // a whole 503
 
 	nextID    atomic.Uint64
+	nextPeer  atomic.Uint64
 	stamp     atomic.Pointer[stamp]
 	draining  atomic.Bool
 	exchanges sync.Pool
@@ -37,10 +39,15 @@ type serverState struct {
 	mu       sync.Mutex // guards the following fields
 	bound    []*binding // by Listen, not yet served
 	drivers  []driver   // serving
+	running  bool       // Run has started the drivers
+	peers    map[*Peer]struct{}
+	over     bool // no peer is taken any more
 	closed   bool
 	finished chan struct{} // closed when Shutdown or Close is through
 	cut      chan struct{} // closed when a Shutdown need not wait any longer
 	cutting  sync.Once
+
+	peersDone sync.WaitGroup // the goroutines of peers without a loop
 }
 
 // driver serves the connections of some listeners.
@@ -80,6 +87,7 @@ func (s *Server) ready() error {
 			st.handler = Status(404)
 		}
 		st.inline, _ = st.handler.(InlineHandler)
+		st.later, _ = st.handler.(LaterHandler)
 		d := s.Deadlines
 		st.deadlines = Deadlines{
 			Head:    orDefault(d.Head, 10*time.Second),

@@ -45,8 +45,9 @@ type Conn struct {
 	// Of the loop's goroutine alone, or of the owner when the loop cannot be looking:
 	pending   []byte // output that the socket did not take
 	queued    bool   // stands in loop.again
-	unread    bool   // input was left while output is pending
+	unread    bool   // input was left while output is pending, or while the connection is held
 	yielded   bool
+	held      bool
 	lingering bool
 	dropped   int // bytes read while lingering
 
@@ -61,7 +62,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	c.fdMu.Lock() // the owner of the last generation, who has freed the descriptor, may not have left Close yet
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
-	c.pending, c.unread, c.yielded, c.lingering, c.dropped = nil, false, false, false, 0
+	c.pending, c.unread, c.yielded, c.held, c.lingering, c.dropped = nil, false, false, false, false, 0
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
 		case <-wake: // left over from the last generation
@@ -100,7 +101,13 @@ func (c *Conn) onEvents(events uint32) {
 		return
 	}
 	if end := note & (halfGone | gone); end != 0 {
-		c.state.Or(end) // for the reads to come, and for the goroutine that the session may make the owner
+		// For the reads to come, and for the goroutine that the session may make the owner.
+		if old := c.state.Or(end); c.held && end&^old != 0 {
+			c.session.Left()
+			if c.leave(note) {
+				return
+			}
+		}
 	}
 	if len(c.pending) > 0 && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		if c.flush() {
@@ -113,11 +120,26 @@ func (c *Conn) onEvents(events uint32) {
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 && !c.unread {
 		return
 	}
-	if len(c.pending) > 0 || c.yielded {
+	if c.busy() || c.yielded {
 		c.unread = true
 		return
 	}
 	c.readInput()
+}
+
+// busy reports whether the session wants nothing more at the moment.
+func (c *Conn) busy() bool { return c.held || len(c.pending) > 0 }
+
+// Hold has what arrives left unread until Resume or Detach. Meanwhile the session hears of a peer that leaves by Left. It is
+// for the loop's goroutine, while the loop owns the connection.
+func (c *Conn) Hold() { c.held = true }
+
+// Resume undoes Hold. What was left unread is read in the loop's next turn.
+func (c *Conn) Resume() {
+	c.held = false
+	if c.unread {
+		c.readLater()
+	}
 }
 
 // leave reports whether the loop has nothing to do: the connection is closed, or has another owner, for whom it leaves
@@ -202,7 +224,7 @@ func (c *Conn) readInput() {
 func (c *Conn) readLater() {
 	switch {
 	case c.leave(arrived):
-	case len(c.pending) > 0:
+	case c.busy():
 		c.unread = true
 	case !c.queued:
 		c.queued = true
@@ -284,7 +306,12 @@ func (c *Conn) flush() bool {
 // Detach makes the calling session's goroutine-to-be the owner. It is for the loop's goroutine, while the loop owns
 // the connection and nothing is pending.
 func (c *Conn) Detach() {
-	c.state.Or(detached)
+	owner := uint32(detached)
+	if c.unread { // while it was held
+		owner |= arrived
+	}
+	c.held, c.unread = false, false
+	c.state.Or(owner)
 	c.loop.yield = true
 }
 
@@ -308,7 +335,7 @@ func (c *Conn) drain() {
 	if s&closed != 0 || s&detached == 0 && c.lingering {
 		return // it has ended, or will without being told
 	}
-	if c.looped() && len(c.pending) == 0 && !c.yielded {
+	if c.looped() && !c.busy() && !c.yielded {
 		c.readInput() // a message that has arrived before the drain is not lost by it
 	}
 	if now := c.state.Load(); now&closed != 0 || now&detached == 0 && c.lingering {

@@ -26,7 +26,7 @@ type Session interface {
 	Flushed()
 	// Expired tells that the deadline has passed. The connection may be detached: only Intervene may then be used.
 	Expired()
-	// Left tells that the peer has closed or reset a connection that is detached.
+	// Left tells that the peer has closed or reset a connection that is detached or held.
 	Left()
 	// Drain asks to come to an end: no further message is wanted. It is called by Group.Drain, and again if the
 	// connection was detached at first and is the loop's now.
@@ -43,6 +43,8 @@ type Config struct {
 	Loops   int
 	// New makes the session for a new slot of a loop's table.
 	New func(loop int, c *Conn) Session
+	// TurnEnd is called when a loop has done what there was to do, before it looks for more; nil is nothing.
+	TurnEnd func(loop int)
 	// Most is the number of connections from which on clients are refused as if descriptors had run out; 0 is none.
 	Most int
 	// Refusal is written to a client for whose connection there is no descriptor.

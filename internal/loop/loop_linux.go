@@ -32,6 +32,7 @@ type Loop struct {
 	sys    system
 	log    *slog.Logger
 	open   func(loop int, c *Conn) Session
+	ended  func(loop int)
 	epoll  int
 	wakeFD int
 	socket int // listening descriptor, -1 once closed
@@ -41,7 +42,8 @@ type Loop struct {
 	buffer    []byte
 	table     []*Conn // by descriptor
 	events    []unix.EpollEvent
-	again     []*Conn // connections with more to read than one turn gives them
+	watchers  map[int]Watcher // by descriptor
+	again     []*Conn         // connections with more to read than one turn gives them
 	wheel     wheel
 	yield     bool // goroutines were started or woken in this turn
 	stopped   bool
@@ -61,9 +63,10 @@ type Loop struct {
 
 func newLoop(g *Group, index int, cfg *Config) (*Loop, error) {
 	l := &Loop{
-		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, refusal: cfg.Refusal, most: cfg.Most,
+		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, ended: cfg.TurnEnd, refusal: cfg.Refusal, most: cfg.Most,
 		epoll: -1, wakeFD: -1, socket: -1, reserve: -1,
-		buffer: make([]byte, readSize), events: make([]unix.EpollEvent, eventsAtOnce),
+		watchers: make(map[int]Watcher),
+		buffer:   make([]byte, readSize), events: make([]unix.EpollEvent, eventsAtOnce),
 		shared: cfg.Loops > len(cfg.Sockets),
 	}
 	if index < len(cfg.Sockets) {
@@ -143,6 +146,9 @@ func (l *Loop) run() {
 			l.resume()
 		}
 		l.runPosted()
+		if l.ended != nil {
+			l.ended(l.index)
+		}
 		if l.yield {
 			// The goroutines that were started or woken stand in this processor's queue: let them run before it
 			// sleeps, else another thread must be woken to steal them, or the scheduler's monitor comes by late.
@@ -199,6 +205,12 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 		l.accept()
 		return
 	}
+	if ev.Pad == watchStamp {
+		if w := l.watchers[fd]; w != nil {
+			w.Ready(ev.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0, ev.Events&(unix.EPOLLOUT|unix.EPOLLERR) != 0)
+		}
+		return
+	}
 	if fd >= len(l.table) {
 		return
 	}
@@ -226,7 +238,9 @@ func (l *Loop) readAgain() {
 			if !c.yielded {
 				c.readLater() // what has arrived meanwhile was left
 			}
-		case c.looped() && len(c.pending) == 0:
+		case c.looped() && c.busy():
+			c.unread = true
+		case c.looped():
 			c.readInput()
 		}
 	}
@@ -308,7 +322,9 @@ func (l *Loop) adopt(fd int, remote netip.AddrPort) {
 		c.session = l.open(l.index, c)
 		l.table[fd] = c
 	}
-	l.nextStamp++
+	if l.nextStamp++; l.nextStamp == watchStamp {
+		l.nextStamp++
+	}
 	c.begin(fd, l.nextStamp, remote)
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,

@@ -1,0 +1,60 @@
+package highball
+
+// LaterHandler is an optional further interface of a Handler whose answers are made elsewhere, such as in another
+// process, and sent when they come: no goroutine waits for them. It is an optimisation that no handler needs.
+//
+// ServeLater is called on an event loop, for requests without a body only, after ServeInline if the handler has that
+// too. It must not block, and it must not keep r or any string from it. It returns nil to decline, and Serve is called
+// on a goroutine instead; otherwise it returns what it has begun, and must see to it that l is used, after ServeLater has
+// returned.
+type LaterHandler interface {
+	Handler
+	ServeLater(t *Turn, r *Request, l Later) Pending
+}
+
+// Pending is what a LaterHandler has begun for one request. Its methods are called on an event loop and must not block.
+type Pending interface {
+	// ClientLeft tells, once at most, that the client has ended its sending. Whether it still reads cannot be known; the
+	// request still wants its Later to be used.
+	ClientLeft(t *Turn)
+	// Done is the last call, and comes exactly once. Without an error a use of the Later has taken effect. Else the answer
+	// is not wanted any more, and no use will have an effect, not even one that is on its way from another goroutine:
+	// after ErrHandlerDeadline, for which the client has got a 504, and ErrServerClosed, for a connection that is gone.
+	Done(t *Turn, err error)
+}
+
+// Later is the right to answer one request, see LaterHandler. It is a value and may be copied; the first use counts. Its
+// methods may be called from any goroutine: on an event loop with the turn that was passed to the caller, else with nil.
+type Later struct {
+	c      *conn
+	serial uint32
+}
+
+// Send answers with the status and header of p, which PrepareHead made, and with body, which is copied. length is the
+// length that the body has been declared to have, or -1: a longer body is cut, a shorter one cuts the connection; the
+// answer to HEAD says it without a body.
+func (l Later) Send(t *Turn, p *PreparedHead, length int64, body []byte) {
+	l.use(t, letter{Later: l, head: p, length: length, body: body})
+}
+
+// Serve has f answer on a goroutine, as Handler.Serve does.
+func (l Later) Serve(t *Turn, f func(w *Response, r *Request) error) {
+	l.use(t, letter{Later: l, serve: f})
+}
+
+// Drop closes the connection without an answer.
+func (l Later) Drop(t *Turn) {
+	l.use(t, letter{Later: l})
+}
+
+// letter is a use of a Later: one of head and serve, or neither to drop the request.
+type letter struct {
+	Later
+	head   *PreparedHead
+	length int64
+	body   []byte
+	serve  func(w *Response, r *Request) error
+}
+
+// Turn is the present turn of an event loop. It is valid only during the call that it was passed to.
+type Turn struct{ onTurn }

@@ -1,0 +1,225 @@
+package highball
+
+import (
+	"fmt"
+	"sync"
+)
+
+// onTurn is what a Turn is made of where there are event loops.
+type onTurn struct {
+	engine *engine
+	dirty  []*Peer // with something to send at the turn's end
+}
+
+// waitingFor is a connection's request that is answered later. The loop owns the connection meanwhile, and holds back what
+// else the client sends.
+type waitingFor struct {
+	pending Pending                             // nil when nothing is waited for
+	serial  uint32                              // the one that counts, see Later; never begins anew
+	left    bool                                // pending has heard that the client left
+	serve   func(w *Response, r *Request) error // answers as soon as the answers before it are written
+}
+
+// use does what a letter says, on the loop of its connection.
+func (l Later) use(t *Turn, m letter) {
+	if t != nil && t.engine == l.c.engine {
+		m.open()
+		return
+	}
+	l.c.engine.mail.put(m)
+}
+
+// open does what the letter says. It is for the loop's goroutine.
+func (m *letter) open() {
+	c := m.c
+	if c.await.pending == nil || c.await.serial != m.serial || c.await.serve != nil {
+		return
+	}
+	switch {
+	case m.head != nil:
+		c.sendLater(m)
+	case m.serve != nil:
+		if c.await.serve = m.serve; c.lc.Pending() == 0 {
+			c.detachLater()
+		} // else Flushed does it
+	default:
+		c.srv.record(c, c.x, c.x.begun, c.lc.Now().Sub(c.x.begun), outcomeCut)
+		c.endAwait(nil)
+		c.lc.Close()
+	}
+}
+
+// later offers a request to the handler that answers later.
+func (c *conn) later(x *exchange) (p Pending, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p, err = nil, panicked(v)
+		}
+	}()
+	return c.srv.state.later.ServeLater(&c.engine.turn, &x.req, Later{c, c.await.serial}), nil
+}
+
+// wait keeps the connection, with a request that c.await.pending answers later and the answers before it.
+func (c *conn) wait(x *exchange, rest, out []byte) {
+	if c.x == nil {
+		x = c.own(x, rest)
+	} else {
+		x.consume(len(x.buffered()) - len(rest))
+	}
+	x.begun = c.lc.Now()
+	c.beginKept(x)
+	c.fresh = false
+	c.lc.SetTimeout(c.srv.state.deadlines.Handler)
+	c.lc.Hold()
+	if len(out) > 0 {
+		c.lc.Send(out)
+	}
+}
+
+// beginKept begins the request whose head stands first in x.in, where it stays until the request is answered.
+func (c *conn) beginKept(x *exchange) {
+	x.req.begin(&x.head, aliasString(x.buffered()[:x.head.Size]), x)
+	x.req.body.begin(&x.head, x, 0, &c.srv.state.limits)
+	x.res.begin(&x.req, x)
+	x.sent, x.expected = 0, false
+}
+
+// endAwait makes every copy of the Later void, and says so.
+func (c *conn) endAwait(cause error) {
+	p := c.await.pending
+	c.await = waitingFor{serial: c.await.serial + 1}
+	p.Done(&c.engine.turn, cause)
+}
+
+// sendLater answers the request that was waited for, and goes on with those behind it.
+func (c *conn) sendLater(m *letter) {
+	x := c.x
+	own := x.out
+	x.out = c.engine.takeOut()
+	size := x.head.Size
+	if t := c.srv.state.tracer; t != nil {
+		t.Request(c.id, c.peer(), x.buffered()[:size])
+	}
+	err := x.reply(m)
+	c.endAwait(nil)
+	if err != nil {
+		c.srv.logFailure(&x.req, err)
+	}
+	end := outcomeWhole
+	if err != nil {
+		end = outcomeCut
+	}
+	if c.srv.state.access != nil {
+		c.srv.record(c, x, x.begun, c.lc.Now().Sub(x.begun), end)
+	}
+	closing := x.res.closing
+	x.head.Reset()
+	x.res.header.Reset()
+	rest, next := x.buffered()[size:], stepWait
+	switch {
+	case err != nil:
+		rest, next = nil, stepAbort
+	case closing && len(rest) == 0:
+		next = stepClose
+	case closing:
+		rest, next = nil, stepLinger
+	case len(rest) > 0:
+		rest, next = c.answerInline(x, rest)
+	}
+	if next != stepLater && next != stepServe {
+		c.lc.Resume()
+	}
+	c.endInput(x, own, rest, next)
+}
+
+// reply composes a letter's answer.
+func (x *exchange) reply(m *letter) error {
+	w, length, body := &x.res, m.length, m.body
+	w.status, w.stage = m.head.status, finished
+	silent := w.headOnly() || bodyless(m.head.status)
+	if length < 0 && !(silent && len(body) == 0) {
+		length = int64(len(body))
+	}
+	if length >= 0 && int64(len(body)) > length {
+		body = body[:length]
+	}
+	x.preparedHead(w, m.head, length)
+	if silent {
+		return nil
+	}
+	if err := x.data(body); err != nil {
+		return err
+	}
+	if int64(len(body)) < length {
+		return fmt.Errorf("highball: the answer has %d of %d declared bytes", len(body), length)
+	}
+	return nil
+}
+
+// detachLater hands the connection, with the request that was waited for, to a goroutine.
+func (c *conn) detachLater() {
+	serve := c.await.serve
+	c.endAwait(nil)
+	c.await.serve = serve
+	if d := c.srv.state.deadlines.Handler; d > 0 {
+		c.lc.SetTimeout(max(1, d-c.lc.Now().Sub(c.x.begun)))
+	}
+	c.lc.Detach()
+	c.engine.serve(c)
+}
+
+// continuation returns what answers the request in the handler's place, if a Later said so.
+func (c *conn) continuation() (f func(w *Response, r *Request) error) {
+	f, c.await.serve = c.await.serve, nil
+	return f
+}
+
+// expireLater answers 504 for a request that was not answered in time.
+func (c *conn) expireLater() {
+	x := c.x
+	answer := c.srv.timeoutAnswer(x)
+	c.srv.recordExpired(c, x)
+	c.endAwait(ErrHandlerDeadline)
+	x.head.Reset()
+	c.keep(x, nil)
+	c.lc.Resume()
+	c.lc.Send(answer)
+	if c.lc.Looped() { // else the client is gone
+		c.leaveAfterFlush(fateLinger)
+	}
+}
+
+// mail holds the letters for one loop's connections that were written elsewhere.
+type mail struct {
+	mu      sync.Mutex // guards the following fields
+	letters []letter
+	bodies  []byte // of the letters, one behind another
+	deliver func() // on the loop
+	post    func(func()) bool
+}
+
+// put has a letter opened on the loop.
+func (m *mail) put(l letter) {
+	m.mu.Lock()
+	first := len(m.letters) == 0
+	if len(l.body) > 0 {
+		start := len(m.bodies)
+		m.bodies = append(m.bodies, l.body...)
+		l.body = m.bodies[start:len(m.bodies):len(m.bodies)] // an array that was outgrown keeps what it has
+	}
+	m.letters = append(m.letters, l)
+	post := m.post
+	m.mu.Unlock()
+	if first {
+		post(m.deliver) // a loop that has ended has no connections
+	}
+}
+
+// take empties the box.
+func (m *mail) take() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	letters := m.letters
+	m.letters, m.bodies = nil, nil
+	return letters
+}

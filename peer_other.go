@@ -1,0 +1,19 @@
+//go:build !linux
+
+package highball
+
+// onPeer is empty where there are no event loops.
+type onPeer struct{}
+
+func (p *Peer) begin([]driver) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beginAlone()
+	return nil
+}
+
+func (p *Peer) looped() bool     { return false }
+func (p *Peer) sendLooped(*Turn) {}
+func (p *Peer) rewatch()         {}
+func (p *Peer) hangUp()          {}
+func (p *Peer) release()         {}
