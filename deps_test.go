@@ -28,10 +28,11 @@ func housePolicy() policy {
 			{pkg: ".", ours: "internal/h1 internal/loop internal/observe internal/route", inTests: "internal/config internal/servertest"},
 			// Level 2 are the handlers, which never import each other.
 			{pkg: "internal/static", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/gateway", ours: ".", inTests: "internal/servertest"},
 			// What every handler is tested with is for tests alone.
 			{pkg: "internal/servertest", ours: "."},
 			// Level 3 makes a server of a configuration.
-			{pkg: "internal/app", ours: ". internal/config internal/observe internal/static", inTests: "internal/servertest"},
+			{pkg: "internal/app", ours: ". internal/config internal/gateway internal/observe internal/static", inTests: "internal/servertest"},
 			// Level 4 is the command.
 			{pkg: "cmd/highball", ours: "internal/app"},
 			// Examples are what anybody could write.
@@ -44,7 +45,8 @@ func housePolicy() policy {
 			{"github.com/pelletier/go-toml", "internal/config", "configuration is read in one place"},
 			{"github.com/spf13", "cmd/highball", "the command line is read in one place"},
 			{"github.com/lmittmann/tint", "internal/app", "everybody else logs to the logger that is handed down"},
-			{"golang.org/x/sys", ". internal/loop internal/static", "system calls stay behind the packages that are about them"},
+			{"golang.org/x/sys", ". internal/gateway internal/loop internal/static", "system calls stay behind the packages that are about them"},
+			{"github.com/fsnotify/fsnotify", "internal/gateway", "files are watched for applications that are reloaded"},
 			{"unsafe", ". internal/loop", "bytes that alias a buffer, and raw system calls, each with its benchmark"},
 			{"C", "", "the binary is built without a C compiler"},
 			{"github.com/google/go-cmp", "internal/servertest", "it is for tests"},

@@ -110,12 +110,13 @@ func (p *Peer) Send(t *Turn, b []byte) {
 	if p.closed {
 		return
 	}
-	p.out = append(p.out, b...)
 	switch {
 	case !p.begun:
+		p.out = append(p.out, b...)
 	case p.looped():
-		p.sendLooped(t)
+		p.sendLooped(t, b)
 	default:
+		p.out = append(p.out, b...)
 		p.aside.Broadcast()
 	}
 }

@@ -114,8 +114,17 @@ func (p watchedPeer) Ready(readable, writable bool) {
 	}
 }
 
-// sendLooped has what was added to the output leave at the end of the turn, or at once. The caller holds the lock.
-func (p *Peer) sendLooped(t *Turn) {
+// sendLooped has b leave at the end of the turn, or at once. The caller holds the lock.
+func (p *Peer) sendLooped(t *Turn, b []byte) {
+	if t == nil && len(p.out) == 0 && !p.choked {
+		n, err := unix.Write(p.fd, b) // without a copy
+		if err == nil && n < len(b) || err == unix.EAGAIN || err == unix.EINTR {
+			p.out = append(p.out, b[max(n, 0):]...)
+			p.write()
+		}
+		return // another error is found by reading
+	}
+	p.out = append(p.out, b...)
 	switch {
 	case t == nil:
 		p.write()

@@ -12,8 +12,8 @@ func (p *Peer) begin([]driver) error {
 	return nil
 }
 
-func (p *Peer) looped() bool     { return false }
-func (p *Peer) sendLooped(*Turn) {}
-func (p *Peer) rewatch()         {}
-func (p *Peer) hangUp()          {}
-func (p *Peer) release()         {}
+func (p *Peer) looped() bool             { return false }
+func (p *Peer) sendLooped(*Turn, []byte) {}
+func (p *Peer) rewatch()                 {}
+func (p *Peer) hangUp()                  {}
+func (p *Peer) release()                 {}

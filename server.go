@@ -7,7 +7,7 @@ import (
 )
 
 // Server serves HTTP/1 on any number of listeners. Its zero value works, with Addr and Handler set. The exported
-// fields must not be changed once Serve or ListenAndServe was called.
+// fields must not be changed once a method was called.
 //
 // All of its methods may be called from any goroutine.
 type Server struct {

@@ -55,8 +55,15 @@ func (c *Case) chunked() string {
 // arrives, what came before it and what follows it, and that clients who leave do no harm. The handler that made makes
 // must answer the cases, of which there is at least one, always alike.
 func Contract(t *testing.T, made func(testing.TB) highball.Handler, cases ...Case) {
+	ServerContract(t, func(t testing.TB, s *highball.Server) { s.Handler = made(t) }, cases...)
+}
+
+// ServerContract is Contract for a handler that needs its server: prepare sets it in a server that does not run yet.
+func ServerContract(t *testing.T, prepare func(testing.TB, *highball.Server), cases ...Case) {
 	Each(t, func(t *testing.T, d Driver) {
-		s := New(t, d, &highball.Server{Handler: made(t)})
+		srv := new(highball.Server)
+		prepare(t, srv)
+		s := New(t, d, srv)
 		k := &contract{s: s, cases: cases}
 		for i := range cases {
 			k.answers = append(k.answers, k.alone(t, &cases[i]))

@@ -1,0 +1,180 @@
+// Package gateway runs Python applications: it maps requests to a WSGI environ, and supervises the processes that
+// answer them.
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"highball"
+)
+
+// Config is what an App is made of.
+type Config struct {
+	Name    string // of the app, for logs
+	Target  string // "module:attr.sub", "module:factory()", "file.py:app", "module", or the path of a manage.py
+	Factory bool   // the target is called without arguments to get the application
+
+	Dir     string   // working directory of the workers; "" is the server's
+	Python  string   // the interpreter, or the folder of a virtual environment; "" is searched
+	Env     []string // K=V, over Environ
+	Environ []string // of the server
+
+	Workers    int // 0 is one per processor
+	MaxWorkers int // 0 is Workers: no scaling
+	Threads    int // requests that a worker answers at once; 0 is 1
+	Preload    bool
+
+	MaxRequests    int           // requests after which a worker is replaced; 0 is never
+	RequestsJitter int           // up to so many requests more, by chance
+	MaxAge         time.Duration // 0 is never
+	MaxMemory      int64         // resident bytes; 0 is never
+
+	QueueLimit    int           // requests that wait for a worker; 0 is 1024
+	QueueDeadline time.Duration // 0 is 10 s
+	MaxBody       int64         // of a request, in bytes; 0 is 1 GiB, less is no limit
+	StopDeadline  time.Duration // for a worker to finish what it has; 0 is 10 s
+
+	Debug   bool // tracebacks in the browser
+	Reload  bool // new workers when a file that the app has imported changes
+	Version string
+	Logger  *slog.Logger
+	Output  func(worker int, line []byte) // takes each line of a worker's standard output and error, without its end
+}
+
+// App is an application with its pool of workers. It is made by New, and its methods may be called from any goroutine.
+type App struct {
+	cfg        Config
+	python     *interpreter
+	server     *highball.Server
+	pool       *pool
+	supervisor *supervisor
+	bodies     bodies
+	known      atomic.Pointer[ready] // of the worker that was ready last
+}
+
+// Description is what there is to say of an App.
+type Description struct {
+	Interpreter string // path
+	Version     string // "CPython 3.11.7"
+	App         string // as it was found: "shop.wsgi:application"
+	Workers     int
+	Threads     int
+}
+
+// New checks cfg and finds the interpreter. Its errors say what to do.
+func New(cfg Config) (*App, error) {
+	if cfg.Target == "" {
+		return nil, errors.New("an application needs a target, such as shop.wsgi:application")
+	}
+	if cfg.MaxWorkers > 0 && cfg.MaxWorkers < cfg.Workers {
+		return nil, fmt.Errorf("at most %d workers are less than %d: raise the one or lower the other", cfg.MaxWorkers, cfg.Workers)
+	}
+	cfg.Name = cmp.Or(cfg.Name, cfg.Target)
+	cfg.Workers = cmp.Or(cfg.Workers, runtime.GOMAXPROCS(0))
+	cfg.MaxWorkers = cmp.Or(cfg.MaxWorkers, cfg.Workers)
+	cfg.Threads = cmp.Or(cfg.Threads, 1)
+	cfg.QueueLimit = cmp.Or(cfg.QueueLimit, 1024)
+	cfg.QueueDeadline = cmp.Or(cfg.QueueDeadline, 10*time.Second)
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 1<<30)
+	cfg.StopDeadline = cmp.Or(cfg.StopDeadline, 10*time.Second)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	a := &App{cfg: cfg}
+	var err error
+	if a.python, err = findInterpreter(context.Background(), &a.cfg); err != nil {
+		return nil, err
+	}
+	a.pool = newPool(&a.cfg)
+	a.supervisor = newSupervisor(&a.cfg, a.python, hooks{
+		admit:     a.admit,
+		retire:    a.pool.retire,
+		stop:      func(w *worker) { w.peer.Send(nil, appendFrame(nil, stopFrame, 0, 0, nil, nil)) },
+		files:     func(w *worker) { w.peer.Send(nil, appendFrame(nil, listFrame, 0, 0, nil, nil)) },
+		lost:      a.lost,
+		queueWait: a.pool.queueWait,
+		idle:      a.pool.idle,
+	})
+	a.pool.served = a.supervisor.served
+	a.pool.files = a.supervisor.imported
+	a.pool.stuck = a.stuck
+	return a, nil
+}
+
+// Start starts the workers, and returns when the first is ready to answer requests of s. The error is a *LoadError if the
+// application cannot be loaded; with Config.Reload it is nil then, and the application is tried again when its files change.
+func (a *App) Start(ctx context.Context, s *highball.Server) error {
+	a.server = s
+	return a.supervisor.start(ctx)
+}
+
+// Handler returns the handler of the application mounted at a path, "" or such as "/shop".
+func (a *App) Handler(mount string) highball.Handler { return &handler{a, mount} }
+
+// Reload replaces all workers by new ones, and returns when these take the requests. If the application cannot be loaded any
+// more, the old ones stay, and the error is a *LoadError.
+func (a *App) Reload(ctx context.Context) error { return a.supervisor.reload(ctx) }
+
+// Stop refuses requests that wait for a worker, and ends the workers when they have answered what they have, by force after
+// Config.StopDeadline or when ctx ends. Afterwards no process is left.
+func (a *App) Stop(ctx context.Context) error {
+	a.pool.end()
+	return a.supervisor.stop(ctx)
+}
+
+// Describe tells what runs. It is complete once Start has returned.
+func (a *App) Describe() Description {
+	d := Description{
+		Interpreter: a.python.Path, Version: a.python.Implementation + " " + a.python.Version, App: a.cfg.Target,
+		Workers: a.cfg.Workers, Threads: a.cfg.Threads,
+	}
+	if r := a.known.Load(); r != nil {
+		d.App = r.App
+	}
+	return d
+}
+
+// admit has a worker that is ready take part.
+func (a *App) admit(w *worker) error {
+	if _, ok := codecNamed(w.ready.Codec); !ok {
+		return fmt.Errorf("worker %d wants its requests in an unknown form %q", w.number, w.ready.Codec)
+	}
+	a.known.Store(w.ready)
+	w.pool, w.drained, w.each = a.pool, make(chan struct{}), w.take
+	peer, err := a.server.AddPeer(w.proc.takeMain(), w)
+	if err != nil {
+		return err
+	}
+	w.peer = peer
+	return a.pool.admit(w)
+}
+
+func (a *App) lost(w *worker) {
+	a.pool.lost(nil, w)
+	if w.peer != nil {
+		w.peer.Close()
+	}
+}
+
+// codec returns the form that workers want requests in, which is the same for all, since they run the same interpreter.
+func (a *App) codec() codec {
+	c := marshalCodec
+	if r := a.known.Load(); r != nil {
+		c, _ = codecNamed(r.Codec)
+	}
+	return c
+}
+
+// stuck tells of a request that its worker does not get done, and has the worker replaced.
+func (a *App) stuck(w *worker, r stuckRequest) {
+	a.cfg.Logger.Error("a request is stuck, its worker is replaced", "app", a.cfg.Name, "worker", w.number, "pid", w.proc.pid,
+		"method", r.method, "target", r.target, "queue", r.waited, r.phase(), r.ran, "stacks", w.proc.stacks())
+	a.supervisor.replace(w, "stuck")
+}

@@ -1,0 +1,400 @@
+package gateway
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"highball"
+)
+
+// Why a request is not given to a worker.
+var (
+	errQueueFull = errors.New("too many requests wait for a worker")
+	errTooLong   = errors.New("no worker was free in time")
+	errStopping  = errors.New("the application is being stopped")
+)
+
+// cancelPatience is how long a worker may go on with an answer that nobody wants.
+const cancelPatience = 30 * time.Second
+
+// pool gives requests to workers: to one that has none, else to the one with the fewest as long as that is wise (see
+// load), else they wait in a queue.
+//
+// Locks are taken in this order: the pool's, a spool's or peer's. None is held while a Later is used, since that may begin
+// the connection's next request.
+type pool struct {
+	name     string
+	log      *slog.Logger
+	threads  int
+	most     int           // requests that may wait
+	patience time.Duration // for how long
+	stuck    func(w *worker, r stuckRequest)
+	served   func(w *worker, n int)
+	files    func(w *worker, list []byte)
+	tickets  sync.Pool
+	base     time.Time
+	errands  sync.WaitGroup
+
+	mu      sync.Mutex // guards the following fields, and the fields of workers and tickets that say so
+	workers []*worker  // that take requests
+	queue   queue
+	timer   *time.Timer // of the oldest in the queue
+	load    load
+	ended   bool
+}
+
+// worker is a process with its place in the pool.
+type worker struct {
+	number int
+	proc   *process
+	ready  *ready
+	pool   *pool
+	peer   *highball.Peer
+
+	// guarded by the pool's lock
+	flight  []*ticket // what it was given and has not answered, oldest first
+	lastID  uint32
+	mark    time.Duration // since when it is at work on flight[0], as far as is known
+	retired bool
+	isStuck bool
+	drained chan struct{} // closed when it is retired and has nothing in flight
+
+	// of the goroutine that calls Receive
+	turn     *highball.Turn
+	frames   frames
+	heads    heads
+	each     func(frame)
+	finished int // in this call
+
+	paused atomic.Int32 // spools that want it to wait
+}
+
+var _ highball.Receiver = (*worker)(nil)
+
+func newPool(cfg *Config) *pool {
+	return &pool{
+		name: cfg.Name, log: cfg.Logger, threads: cfg.Threads, most: cfg.QueueLimit, patience: cfg.QueueDeadline,
+		base: time.Now(), load: newLoad(),
+	}
+}
+
+func (p *pool) now() time.Duration { return time.Since(p.base) }
+
+// admit gives requests to w from now on.
+func (p *pool) admit(w *worker) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.retired {
+		return fmt.Errorf("worker %d has ended already", w.number)
+	}
+	p.workers = append(p.workers, w)
+	p.feedLocked(nil, w)
+	return nil
+}
+
+// retire gives w no more requests. The channel is closed when it has answered those it has, or is dead.
+func (p *pool) retire(w *worker) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.removeLocked(w)
+	return w.drained
+}
+
+func (p *pool) removeLocked(w *worker) {
+	if i := slices.Index(p.workers, w); i >= 0 {
+		p.workers = slices.Delete(p.workers, i, i+1)
+	}
+	if !w.retired {
+		w.retired = true
+		if len(w.flight) == 0 {
+			close(w.drained)
+		}
+	}
+}
+
+// lost fails what a dead worker was given.
+func (p *pool) lost(t *highball.Turn, w *worker) {
+	p.mu.Lock()
+	flight := w.flight
+	w.flight = nil
+	if w.retired && len(flight) > 0 {
+		close(w.drained)
+	}
+	p.removeLocked(w)
+	p.mu.Unlock()
+	for _, tk := range flight {
+		tk.fail(t, &highball.Error{Status: 502, Err: &deadWorkerError{w.number, w.proc.pid}})
+	}
+}
+
+// submit gives tk to a worker or has it wait. An error means that neither was possible.
+func (p *pool) submit(t *highball.Turn, tk *ticket) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return errStopping
+	}
+	if w := p.pickLocked(); w != nil {
+		p.assignLocked(t, w, tk)
+		return nil
+	}
+	if p.queue.len() >= p.most {
+		return errQueueFull
+	}
+	tk.since = p.now()
+	p.queue.push(tk)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.patience, p.expire)
+	}
+	return nil
+}
+
+// pickLocked returns the worker that the next request is for, if there is one.
+func (p *pool) pickLocked() (best *worker) {
+	fewest := p.depthLocked()
+	for _, w := range p.workers {
+		if n := len(w.flight); n < fewest && !w.isStuck {
+			if n == 0 {
+				return w
+			}
+			best, fewest = w, n
+		}
+	}
+	return best
+}
+
+// depthLocked returns how many requests a worker may have.
+func (p *pool) depthLocked() int {
+	if p.threads > 1 {
+		return p.threads
+	}
+	return p.load.depth
+}
+
+func (p *pool) assignLocked(t *highball.Turn, w *worker, tk *ticket) {
+	w.lastID++
+	if w.lastID == 0 {
+		w.lastID++ // 0 belongs to no request
+	}
+	tk.id, tk.worker, tk.stage = w.lastID, w, running
+	binary.LittleEndian.PutUint32(tk.frame[4:], tk.id)
+	if len(w.flight) == 0 || p.threads > 1 {
+		now := p.now()
+		tk.sent = now
+		if len(w.flight) == 0 {
+			w.mark = now
+		}
+	} else {
+		tk.sent = w.flight[len(w.flight)-1].sent // nearly
+	}
+	if tk.since == 0 {
+		tk.since = tk.sent
+	}
+	w.flight = append(w.flight, tk)
+	if f := tk.input.file(); f != nil {
+		if err := w.proc.sendDescriptor(f); err != nil {
+			p.log.Error("cannot hand a request's body to a worker", "worker", w.number, "err", err)
+			w.proc.kill() // which fails the request
+			return
+		}
+	}
+	w.peer.Send(t, tk.frame)
+}
+
+// feedLocked gives w what waits, as far as it takes it.
+func (p *pool) feedLocked(t *highball.Turn, w *worker) {
+	for p.queue.len() > 0 && !w.retired && !w.isStuck && len(w.flight) < p.depthLocked() {
+		p.assignLocked(t, w, p.queue.pop())
+	}
+}
+
+// finish takes a request from its worker, which has answered it, and gives the worker the next one.
+func (p *pool) finish(t *highball.Turn, w *worker, id uint32) *ticket {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := w.indexLocked(id)
+	if i < 0 {
+		return nil
+	}
+	tk := w.flight[i]
+	w.flight = slices.Delete(w.flight, i, i+1)
+	tk.stage = answered
+	w.finished++
+	p.feedLocked(t, w)
+	if w.retired && len(w.flight) == 0 {
+		close(w.drained)
+	}
+	return tk
+}
+
+func (w *worker) indexLocked(id uint32) int {
+	for i, tk := range w.flight {
+		if tk.id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// find returns a request that its worker is at.
+func (p *pool) find(w *worker, id uint32) *ticket {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := w.indexLocked(id); i >= 0 {
+		return w.flight[i]
+	}
+	return nil
+}
+
+// noteFinished learns from the requests that w has answered at once how many it may be given.
+func (p *pool) noteFinished(w *worker) {
+	p.mu.Lock()
+	now := p.now()
+	if p.threads == 1 {
+		p.load.note(w.finished, now-w.mark)
+	}
+	w.mark = now
+	p.mu.Unlock()
+	p.served(w, w.finished)
+	w.finished = 0
+}
+
+// abandon takes note that nobody wants the answer to tk any more, for the given cause. It reports whether tk had not been
+// given to a worker, and will not.
+func (p *pool) abandon(tk *ticket, cause error) (unbegun bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch tk.stage {
+	case queued:
+		if p.queue.remove(tk) {
+			tk.stage = answered
+			tk.release() // by the pool
+			return true
+		}
+	case running, answered:
+		tk.unwanted = true
+	case streaming:
+		tk.unwanted = true
+		tk.answer.spool.abandon()
+		p.cancelLocked(tk)
+	}
+	// One that has waited for long and begun late may well get done.
+	if errors.Is(cause, highball.ErrHandlerDeadline) && p.now()-tk.sent >= tk.sent-tk.since {
+		p.giveUpLocked(tk)
+	}
+	return false
+}
+
+// cancelLocked tells the worker that nobody wants the rest of an answer, and sees to it that the worker comes to an end.
+func (p *pool) cancelLocked(tk *ticket) {
+	tk.worker.peer.Send(nil, appendFrame(nil, cancelFrame, 0, tk.id, nil, nil))
+	if !tk.cancelled {
+		tk.cancelled = true
+		time.AfterFunc(cancelPatience, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.giveUpLocked(tk)
+		})
+	}
+}
+
+// giveUpLocked has the worker of a request replaced that does not get done.
+func (p *pool) giveUpLocked(tk *ticket) {
+	w := tk.worker
+	if tk.stage != running && tk.stage != streaming || w.isStuck || p.ended {
+		return
+	}
+	w.isStuck = true
+	r := stuckRequest{method: tk.method, target: string(tk.target), waited: tk.sent - tk.since, ran: p.now() - tk.sent, stage: tk.stage}
+	p.errands.Go(func() { p.stuck(w, r) })
+}
+
+// stuckRequest is what is known of a request that a worker did not answer in time.
+type stuckRequest struct {
+	method, target string
+	waited, ran    time.Duration
+	stage          stage
+}
+
+// phase names the phase that the request is stuck in.
+func (r *stuckRequest) phase() string {
+	if r.stage == streaming {
+		return "stream"
+	}
+	return "app"
+}
+
+// expire refuses what has waited too long.
+func (p *pool) expire() {
+	var late []*ticket
+	p.mu.Lock()
+	now := p.now()
+	for p.queue.len() > 0 && now-p.queue.front().since >= p.patience {
+		tk := p.queue.pop()
+		tk.stage = answered
+		late = append(late, tk)
+	}
+	p.timer = nil
+	if p.queue.len() > 0 && !p.ended {
+		p.timer = time.AfterFunc(p.patience-(now-p.queue.front().since), p.expire)
+	}
+	p.mu.Unlock()
+	for _, tk := range late {
+		tk.fail(nil, &highball.Error{Status: 503, Err: errTooLong})
+	}
+}
+
+// end refuses what waits and what comes.
+func (p *pool) end() {
+	p.mu.Lock()
+	p.ended = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	var all []*ticket
+	for p.queue.len() > 0 {
+		tk := p.queue.pop()
+		tk.stage = answered
+		all = append(all, tk)
+	}
+	p.mu.Unlock()
+	for _, tk := range all {
+		tk.fail(nil, &highball.Error{Status: 503, Err: errStopping})
+	}
+	p.errands.Wait()
+}
+
+// queueWait returns how long the oldest request has waited for a worker.
+func (p *pool) queueWait() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.queue.len() == 0 {
+		return 0
+	}
+	return p.now() - p.queue.front().since
+}
+
+// idle returns the number of workers without a request.
+func (p *pool) idle() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.workers {
+		if len(w.flight) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// full reports whether no further request would be taken.
+func (p *pool) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended || p.queue.len() >= p.most
+}

@@ -1,0 +1,34 @@
+package gateway
+
+// workerRecipe returns what the worker with this number is launched from, or, with preload, the parent of workers. The
+// supervisor fills in the rest.
+func workerRecipe(cfg *Config, python *interpreter, number int, preload bool) (*launchSpec, error) {
+	software := "highball"
+	if cfg.Version != "" {
+		software += "/" + cfg.Version
+	}
+	config, err := workerConfig{
+		Target:       cfg.Target,
+		Factory:      cfg.Factory,
+		Dir:          cfg.Dir,
+		Threads:      max(1, cfg.Threads),
+		Preload:      preload,
+		Debug:        cfg.Debug,
+		Worker:       number,
+		Multiprocess: max(cfg.Workers, cfg.MaxWorkers) > 1,
+		Software:     software,
+		Sample:       []byte(sampleEnviron),
+		Path:         []string{},
+		StackSignal:  stackSignal,
+	}.encode()
+	if err != nil {
+		return nil, err
+	}
+	return &launchSpec{
+		python: python.Path,
+		env:    workerEnvironment(cfg),
+		boot:   bootText,
+		source: workerSource,
+		config: config,
+	}, nil
+}

@@ -1,0 +1,13 @@
+from django.db import models
+
+
+class Product(models.Model):
+    name = models.CharField(max_length=80, unique=True)
+    price = models.DecimalField(max_digits=8, decimal_places=2)
+    sheet = models.FileField(upload_to="sheets")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name

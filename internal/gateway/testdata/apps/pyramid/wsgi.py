@@ -1,0 +1,3 @@
+from guestbook import main
+
+application = main({}, **{"pyramid.default_locale_name": "en"})

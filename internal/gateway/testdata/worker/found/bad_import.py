@@ -1,0 +1,5 @@
+def inner():
+    import no_such_module
+
+
+inner()

@@ -1,0 +1,182 @@
+package gateway
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"highball"
+)
+
+// ticket is a request on its way through the pool.
+//
+//	stage      left by                                       to
+//	queued     a worker that is free                         running
+//	           the client leaves, waiting too long, the end  answered
+//	running    the worker's answer, whole or failed          answered
+//	           the start of its answer                       streaming
+//	           the worker's death                            answered
+//	streaming  the end of the worker's answer, its death     answered
+//
+// Who wants the answer and the pool hold a ticket each; when both have let go of it it is used again, if
+// the answer was one that left nothing behind.
+type ticket struct {
+	pool     *pool
+	frame    []byte // the request; its id is filled in for the worker that gets it
+	input    *input // the request's body, unless it stands in frame
+	reserved int64  // bytes of body that the frame holds, see bodies.reserve
+	later    highball.Later
+	ready    chan struct{} // for a handler that waits, in place of later: gets a token with the answer
+	waits    bool          // a handler does
+	refs     atomic.Int32
+	kept     bool // not to be used again
+
+	method string
+	target []byte
+
+	// guarded by the pool's lock
+	stage     stage
+	worker    *worker
+	id        uint32
+	since     time.Duration // when it came
+	sent      time.Duration // when it was given to the worker
+	unwanted  bool
+	cancelled bool // the worker was told that nobody wants the rest
+
+	answer answer // of the worker's goroutine until it is handed over
+}
+
+// stage is how far a request has come.
+type stage uint8
+
+const (
+	queued stage = iota
+	running
+	streaming
+	answered
+)
+
+// answer is what became of a request: one of file, spool, err, and else head with body.
+type answer struct {
+	head   *responseHead
+	body   []byte
+	spool  *spool
+	file   *os.File
+	offset int64
+	length int64 // of the file's part, or -1 for all that follows
+	err    error
+}
+
+// noInput is the body of requests that have none.
+var noInput = &input{}
+
+func (p *pool) newTicket() *ticket {
+	tk, ok := p.tickets.Get().(*ticket)
+	if !ok {
+		tk = &ticket{pool: p, ready: make(chan struct{}, 1)}
+	}
+	tk.refs.Store(2)
+	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
+	tk.since, tk.sent, tk.reserved = 0, 0, 0
+	return tk
+}
+
+// encode makes the frame of r.
+func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLength int64) {
+	flags := byte(0)
+	if tk.input.file() != nil {
+		flags = flagBodyFile
+	}
+	tk.method = methodName(r.Method())
+	tk.target = append(tk.target[:0], r.Target()...)
+	b := appendHeader(tk.frame[:0], requestFrame, flags, 0, 0, 0)
+	b = appendEnviron(b, c, r, mount, contentLength)
+	head := len(b) - frameHeader
+	b = append(b, tk.input.bytes()...)
+	setSizes(b, head)
+	tk.frame = b
+}
+
+// methodName returns a copy of a method that outlives the request, without allocating for the usual ones.
+func methodName(m string) string {
+	for _, known := range [...]string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"} {
+		if m == known {
+			return known
+		}
+	}
+	return string([]byte(m))
+}
+
+// release lets go of the ticket.
+func (tk *ticket) release() {
+	if tk.refs.Add(-1) > 0 || tk.kept {
+		return
+	}
+	select {
+	case <-tk.ready: // an answer that nobody waited for any more
+	default:
+	}
+	tk.answer = answer{}
+	tk.later = highball.Later{}
+	tk.worker = nil
+	if cap(tk.frame) > 4*maxInputMemory {
+		tk.frame = nil
+	}
+	tk.pool.tickets.Put(tk)
+}
+
+// ClientLeft implements highball.Pending: a request that waits for a worker is dropped.
+func (tk *ticket) ClientLeft(t *highball.Turn) {
+	later := tk.later
+	if tk.pool.abandon(tk, highball.ErrClientLeft) {
+		later.Drop(t)
+	}
+}
+
+// Done implements highball.Pending.
+func (tk *ticket) Done(_ *highball.Turn, err error) {
+	if err != nil {
+		tk.pool.abandon(tk, err)
+		tk.dropFile()
+	}
+	tk.release()
+}
+
+// dropFile closes the file of an answer that nobody will write.
+func (tk *ticket) dropFile() {
+	tk.pool.mu.Lock()
+	defer tk.pool.mu.Unlock()
+	if tk.answer.file != nil {
+		_ = tk.answer.file.Close() // it was only to be read
+		tk.answer.file = nil
+	}
+}
+
+// handOver has the answer written by the handler's goroutine, a new one if none waits for it.
+func (tk *ticket) handOver(t *highball.Turn) {
+	if tk.waits {
+		tk.ready <- struct{}{}
+		return
+	}
+	tk.kept = true // write comes after Done
+	tk.later.Serve(t, tk.write)
+}
+
+// fail ends a request whose answer will not come, or not to its end.
+func (tk *ticket) fail(t *highball.Turn, err error) {
+	if s := tk.answer.spool; s != nil {
+		s.end(err)
+	} else {
+		tk.answer.err = err
+		tk.handOver(t)
+	}
+	tk.release()
+}
+
+// deadWorkerError is why requests fail whose worker has died.
+type deadWorkerError struct{ worker, pid int }
+
+func (e *deadWorkerError) Error() string {
+	return fmt.Sprintf("worker %d (process %d) has died while it was at this request", e.worker, e.pid)
+}

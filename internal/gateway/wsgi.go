@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"strings"
+
+	"highball"
+)
+
+// handler answers the requests below a mount point by the application.
+type handler struct {
+	app   *App
+	mount string
+}
+
+var (
+	_ highball.Handler      = (*handler)(nil)
+	_ highball.LaterHandler = (*handler)(nil)
+)
+
+// ServeLater implements highball.LaterHandler: requests without a body go to a worker, and from it to the client, without a
+// goroutine.
+func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
+	p := h.app.pool
+	if p.full() || h.app.broken(r) != nil {
+		return nil // Serve says so
+	}
+	tk := p.newTicket()
+	tk.later = l
+	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
+	if err := p.submit(t, tk); err != nil {
+		tk.later = highball.Later{}
+		tk.refs.Store(1)
+		tk.release()
+		return nil
+	}
+	return tk
+}
+
+// Serve implements highball.Handler.
+func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
+	p := h.app.pool
+	if failure := h.app.broken(r); failure != nil {
+		return failure.writePage(w, r)
+	}
+	tk := p.newTicket()
+	tk.waits = true
+	if err := h.encodeWhole(tk, r); err != nil {
+		tk.refs.Store(1)
+		tk.release()
+		return err
+	}
+	defer h.freeBody(tk)
+	expired := make(chan struct{})
+	r.OnDeadline(func() {
+		p.abandon(tk, highball.ErrHandlerDeadline)
+		close(expired)
+	})
+	if err := p.submit(nil, tk); err != nil {
+		tk.refs.Store(1)
+		tk.release()
+		return refusal(w, &highball.Error{Status: 503, Err: err})
+	}
+	defer tk.release()
+	left := r.Context().Done()
+	for {
+		select {
+		case <-tk.ready:
+			return tk.write(w, r)
+		case <-expired:
+			return highball.ErrHandlerDeadline
+		case <-left:
+			if p.abandon(tk, highball.ErrClientLeft) {
+				return highball.ErrClientLeft
+			}
+			left = nil // a worker is at it: the client may still be there to read
+		}
+	}
+}
+
+// encodeWhole reads the body of r and makes the frame of both. Without an error, the caller calls freeBody when no worker
+// will need the body any more.
+func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
+	if n, ok := h.app.bodies.reserve(r, h.app.cfg.MaxBody); ok {
+		tk.encode(h.app.codec(), r, h.mount, n)
+		frame, err := readDirect(tk.frame, r, n)
+		if err != nil {
+			h.app.bodies.free(n)
+			return err
+		}
+		setSizes(frame, len(tk.frame)-frameHeader)
+		tk.frame, tk.reserved = frame, n
+		return nil
+	}
+	in, err := h.app.bodies.read(r, h.app.cfg.MaxBody)
+	if err != nil {
+		return err
+	}
+	tk.input = in
+	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, in.size()))
+	return nil
+}
+
+func (h *handler) freeBody(tk *ticket) {
+	h.app.bodies.free(tk.reserved)
+	tk.input.close()
+}
+
+// bodyLength returns the CONTENT_LENGTH of a request that was read whole and has n bytes of body, or -1 if it has none because
+// it has no body.
+func bodyLength(r *highball.Request, n int64) int64 {
+	if n == 0 && r.ContentLength() == 0 && !r.Header().Has("Content-Length") {
+		return -1
+	}
+	return n
+}
+
+// broken returns why the application cannot be loaded any more, for a browser that asks for a page while it is being
+// developed: its files have changed, and the workers that still answer have the old ones.
+func (h *App) broken(r *highball.Request) *appError {
+	if !h.cfg.Reload {
+		return nil
+	}
+	failure := h.supervisor.loadError()
+	if failure == nil || !strings.Contains(r.Header().Value("Accept"), "text/html") {
+		return nil
+	}
+	return &appError{Summary: failure.Message, Traceback: failure.Traceback, Debug: &debugInfo{}}
+}
