@@ -25,9 +25,29 @@ func addFlags(f *pflag.FlagSet) {
 	f.String("upload-limit", "", "accept uploads up to this `SIZE`, such as 500MB, or off (default 100MiB)")
 	f.Bool("upload-overwrite", false, "let uploads replace files")
 
+	f.StringP("workers", "w", "", "run this `NUMBER` of workers, the processes of a Python application (default one for each processor)")
+	f.String("max-workers", "", "start more workers, up to this `NUMBER`, while requests wait for one")
+	f.String("threads", "", "have each worker answer this `NUMBER` of requests at a time (default 1)")
+	f.Bool("preload", false, "import the application once and fork the workers from there")
+	f.Bool("factory", false, "the application is what the named function returns")
+	f.String("chdir", "", "look for the application in this `DIR`, and run it there")
+	f.String("python", "", "use the interpreter or the virtual environment at this `PATH`")
+	f.StringArray("env", nil, "set a variable, `NAME=VALUE`, for the application; may be repeated")
+	f.String("env-file", "", "set the variables in this `FILE` for the application")
+	f.String("mount", "", "have the application answer below this `PATH`, such as /shop (default /)")
+	f.StringArray("static", nil, "serve files beside the application, `/PATH=DIR`; may be repeated")
+	f.Bool("reload", false, "replace the workers when a file of the application changes")
+	f.String("timeout", "", "answer 504 when a request takes longer than this `DURATION`, such as 90s, or off (default 30s)")
+	f.String("max-body", "", "answer 413 to bodies larger than this `SIZE`, such as 10MB, or off (default 1GiB)")
+	f.String("queue", "", "let this `NUMBER` of requests wait for a worker (default 1024)")
+	f.String("queue-timeout", "", "answer 503 to those that wait longer than this `DURATION` (default 10s)")
+	f.String("max-requests", "", "replace a worker after this `NUMBER` of requests, give or take")
+	f.String("max-age", "", "replace a worker after this `DURATION`, such as 12h")
+	f.String("max-memory", "", "replace a worker that takes more memory than this `SIZE`, such as 500MB")
+
 	f.String("access-log", "", "write the access log in this `FORMAT`: common, combined, json or off (default common)")
 	f.Bool("trace", false, "show requests as < and responses as > lines")
-	f.BoolP("debug", "d", false, "log what the server does")
+	f.BoolP("debug", "d", false, "log what the server does, and show tracebacks of the application in the browser")
 }
 
 // readFlags puts the flags that were given into order.
@@ -42,6 +62,10 @@ func readFlags(f *pflag.FlagSet, order *app.Order) error {
 			order.Open = value == "true"
 		case "no-listing":
 			order.Settings = append(order.Settings, app.Setting{Name: "listing", Value: opposite(value)})
+		case "env", "static":
+			for _, one := range flag.Value.(pflag.SliceValue).GetSlice() {
+				order.Settings = append(order.Settings, app.Setting{Name: flag.Name, Value: one})
+			}
 		default:
 			order.Settings = append(order.Settings, app.Setting{Name: flag.Name, Value: value})
 		}

@@ -36,7 +36,9 @@ Accept no more connections, finish what is in flight, for at most 30 seconds, an
 server at once.
 .TP
 \fBSIGHUP\fR
-The same as SIGTERM, unless it was ignored at the start, as under nohup. The configuration is not reloaded.
+Replace the workers of Python applications by new ones, without losing a request; if an application cannot be loaded, those that
+there are go on. Without applications the same as SIGTERM. Nothing, if it was ignored at the start, as under nohup. The configuration is not
+reloaded.
 .TP
 \fBSIGUSR1\fR
 Open the access log's file anew, after it was renamed.
@@ -46,7 +48,8 @@ Open the access log's file anew, after it was renamed.
 The server was told to stop, and stopped.
 .TP
 \fB1\fR
-It could not serve: the configuration or a variable has faults, a file cannot be opened, or an address cannot be listened at.
+It could not serve: the configuration or a variable has faults, a file cannot be opened, an address cannot be listened at, or an
+application cannot be loaded.
 .TP
 \fB2\fR
 The command line means nothing, or names what is not there.

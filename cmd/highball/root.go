@@ -11,18 +11,22 @@ const about = `Highball serves what you point it at.
   highball                      the current folder
   highball public               a folder: always as plain files, whatever lies in it
   highball 9000                 the current folder, at port 9000
+  highball shop.wsgi:app        a Python application (WSGI): the name app in the module shop.wsgi
+  highball "shop:create_app()"  the same, returned by a function
+  highball hello.py             a file with one; hello.py:app, if it has several
+  highball manage.py            a Django project
   highball web.conf             the configuration of an older server
   highball highball.toml        a configuration; the same as "highball run highball.toml"
   highball run examples/tour    the highball.toml in a folder
 
-A flag goes before the environment (PORT, and HIGHBALL_ with the name of bind, port, access-log, cors, cache, listing, spa,
-upload, debug or trace, such as HIGHBALL_ACCESS_LOG), the environment before the file, the file before the built-in value. An argument that is also a command's name is taken for the
-command; write ./run for a folder called run.`
+A flag goes before the environment, the environment before the file, the file before the built-in value. Variables are PORT,
+WEB_CONCURRENCY (of --workers), and HIGHBALL_ with the name of most flags, such as HIGHBALL_ACCESS_LOG; those of switches are 1 or 0. An argument that is also a
+command's name is taken for the command; write ./run for a folder called run.`
 
 // newRoot returns the command "highball" with all that belongs to it.
 func newRoot(std stdio, environ []string) *cobra.Command {
 	root := &cobra.Command{
-		Use:               "highball [DIR | FILE.conf | FILE.toml | PORT]",
+		Use:               "highball [DIR | FILE.conf | FILE.toml | PORT | MODULE:CALLABLE | FILE.py]",
 		Short:             "A web and application server",
 		Long:              about,
 		Args:              atMostOne,
@@ -82,12 +86,10 @@ func serving(task app.Task, std stdio, environ []string) func(*cobra.Command, []
 		if err := readFlags(c.Flags(), &order); err != nil {
 			return err
 		}
-		if suggestion := misspelt(c, order); suggestion != nil {
-			return suggestion
-		}
 		signals, stop := app.Notify()
 		defer stop()
-		return app.Serve(c.Context(), order, app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Signals: signals})
+		env := app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Signals: signals, Version: module()}
+		return misspelt(c, order, app.Serve(c.Context(), order, env))
 	}
 }
 

@@ -94,18 +94,16 @@ func nearestFlag(c *cobra.Command, name string) string {
 	return didYouMean(flags.SuggestionsFor(name), "--")
 }
 
-// misspelt returns an error for an argument that names nothing and is nearly a command's name.
-func misspelt(c *cobra.Command, order app.Order) error {
-	if order.Task != app.ServeArgument || order.Argument == "" {
-		return nil
-	}
-	if _, err := os.Stat(order.Argument); !errors.Is(err, os.ErrNotExist) {
-		return nil
+// misspelt returns err, or a better one where it says that an argument names nothing, and that is nearly a command's name.
+func misspelt(c *cobra.Command, order app.Order, err error) error {
+	var usage *app.UsageError
+	if order.Task != app.ServeArgument || order.Argument == "" || !errors.Is(err, os.ErrNotExist) || !errors.As(err, &usage) {
+		return err
 	}
 	c.SuggestionsMinimumDistance = 2
 	remedy := didYouMean(c.SuggestionsFor(order.Argument), "")
 	if remedy == "" {
-		return nil
+		return err
 	}
 	return &app.UsageError{Problem: fmt.Sprintf("there is no file, folder or command %q", order.Argument), Remedy: remedy}
 }

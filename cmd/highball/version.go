@@ -20,12 +20,15 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version returns what the build knows of where it comes from (a tag, a revision, or nothing), the platform and the
-// version of Go.
+// version returns the version of the program, the platform and the version of Go.
 func version() string {
-	module := "devel"
+	return fmt.Sprintf("%s %s/%s %s", module(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// module returns what the build knows of where it comes from: a tag, a revision, or nothing.
+func module() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		module = info.Main.Version
+		return info.Main.Version
 	}
-	return fmt.Sprintf("%s %s/%s %s", module, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return "devel"
 }

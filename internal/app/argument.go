@@ -12,8 +12,9 @@ import (
 )
 
 // argument decides what the argument of "highball ARG" means. A folder is always served as plain files, whatever lies
-// in it. What can be read in two ways is refused, with both readings and a way to write each.
-func argument(arg string) (target, error) {
+// in it. What can be read in two ways is refused, with both readings and a way to write each. The files of an application lie in
+// dir, "" for the current folder.
+func argument(arg, dir string) (target, error) {
 	if arg == "" {
 		arg = "."
 	}
@@ -22,22 +23,35 @@ func argument(arg string) (target, error) {
 		return target{}, missing(arg, err)
 	}
 	exists := err == nil
+	app := python(arg, dir)
 	switch {
 	case isNumber(arg) && exists:
 		return target{}, ambiguous(arg, info, "a port", "-p "+arg)
 	case isNumber(arg):
 		return portTarget(arg)
-	case isCallable(arg) && exists:
+	case app == pythonName && exists:
 		return target{}, ambiguous(arg, info, "a Python application", "")
-	case isCallable(arg):
+	case app == pythonAlone && exists && (dir != "" || !info.IsDir()):
+		return target{}, ambiguous(arg, info, "a Python module", arg+":application")
+	case app == pythonFileOrName:
+		file, _, _ := cutLast(arg, ":")
 		return target{}, &UsageError{
-			fmt.Sprintf("%q names a Python application (module:callable)", arg),
-			"Python applications are not served by this version",
+			fmt.Sprintf("%q can be read as the file %s and as the module %s of a package", arg, file, file),
+			fmt.Sprintf("write %q for the file", "./"+arg),
 		}
-	case !exists:
-		return target{}, missing(arg, err)
-	case info.IsDir():
+	case app == pythonFile && strings.Contains(arg, ":") && exists:
+		return target{}, ambiguous(arg, info, "a Python application", "")
+	case app != notPython && !(exists && info.IsDir()):
+		return applicationTarget(arg, dir)
+	case exists && info.IsDir():
 		return folderTarget(arg)
+	}
+	_, noLink := os.Readlink(arg)
+	if wrong := notApplication(arg, dir); wrong != nil && (!exists && noLink != nil || dir != "") {
+		return target{}, wrong
+	}
+	if !exists {
+		return target{}, missing(arg, err)
 	}
 	return fileTarget(arg, info)
 }
@@ -66,9 +80,9 @@ func portTarget(arg string) (target, error) {
 func folderTarget(arg string) (target, error) {
 	path, err := filepath.Abs(arg)
 	t := target{path: path}
-	if name := filepath.Join(arg, FileName); err == nil {
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-			t.unused = name
+	for _, name := range []string{FileName, "manage.py", "__init__.py"} {
+		if path := filepath.Join(arg, name); isFile(path) {
+			t.unused = append(t.unused, path)
 		}
 	}
 	return t, err
@@ -82,7 +96,7 @@ func fileTarget(arg string, info fs.FileInfo) (target, error) {
 		return configurationFile(arg, info)
 	}
 	return target{}, &UsageError{
-		fmt.Sprintf("%s is a %s, neither a folder nor a configuration (FILE.toml, FILE.conf)", quoted(arg), kindOf(info)),
+		fmt.Sprintf("%s is a %s, neither a folder nor a configuration (FILE.toml, FILE.conf) nor an application (FILE.py)", quoted(arg), kindOf(info)),
 		fmt.Sprintf("to serve the folder that it lies in, write \"highball %s\"", pathArgument(filepath.Dir(arg))),
 	}
 }
@@ -121,7 +135,7 @@ func missing(arg string, err error) error {
 	if strings.Contains(arg, "://") {
 		return &UsageError{fmt.Sprintf("%s is a URL", quoted(arg)), "name the folder to serve; where to listen is said by -b HOST and -p PORT"}
 	}
-	return &UsageError{Problem: fmt.Sprintf("there is no file or folder %s", quoted(arg))}
+	return absent(fmt.Sprintf("there is no file or folder %s", quoted(arg)), "")
 }
 
 func kindOf(info fs.FileInfo) string {
@@ -137,31 +151,6 @@ func kindOf(info fs.FileInfo) string {
 // isNumber reports whether s consists of digits.
 func isNumber(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
-}
-
-// isCallable reports whether s has the form of a Python callable, "package.module:name".
-func isCallable(s string) bool {
-	module, name, ok := strings.Cut(s, ":")
-	if !ok {
-		return false
-	}
-	name = strings.TrimSuffix(name, "()")
-	for part := range strings.SplitSeq(module+"."+name, ".") {
-		if !isIdentifier(part) {
-			return false
-		}
-	}
-	return true
-}
-
-func isIdentifier(s string) bool {
-	for i, c := range s {
-		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // quoted returns a path for a message: as it is, or between quotes where it holds spaces, what a terminal would act on,

@@ -4,15 +4,27 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
+
+	"highball/internal/config"
+	"highball/internal/gateway"
 )
 
 // banner is what a person is told when the server is ready.
 type banner struct {
-	subject string // the folder or the configuration that is served
+	subject string // the folder, the configuration or the application that is served
+	pools   []pool // of the applications
+	folders []string
 	urls    []string
 	exposed bool // other machines reach it
+}
+
+// pool is what a person is told of an application.
+type pool struct {
+	interpreter string // with its version
+	workers     string
 }
 
 // maxInterfaces bounds the URLs of a listener on every interface; hosts of containers have hundreds.
@@ -48,6 +60,49 @@ func newBanner(subject string, addrs, interfaces []net.Addr) banner {
 	return b
 }
 
+// describe adds the applications of c, which are apps, and the folders that are served beside them. A single one that does not answer at "/"
+// has its path in the URLs.
+func (b *banner) describe(c *config.Config, apps applications) {
+	for i, a := range apps {
+		d := a.Describe()
+		if b.subject == quoted(c.Apps[i].WSGI) {
+			b.subject = quoted(d.App) // as it was found: of a module alone, with the name that is served
+		}
+		b.addPool(d)
+	}
+	for _, s := range c.Sites {
+		for _, r := range s.Routes {
+			switch {
+			case r.Root != "":
+				b.folders = append(b.folders, quoted(r.Path))
+			case r.Path != "/" && s.Root == "" && len(c.Sites) == 1 && len(apps) == 1:
+				b.extend(r.Path)
+			}
+		}
+	}
+}
+
+func (b *banner) addPool(d gateway.Description) {
+	p := pool{workers: counted(int64(d.Workers), "worker")}
+	if d.Version != "" {
+		p.interpreter = d.Version + " (" + quoted(d.Interpreter) + ")"
+	}
+	if d.Threads > 1 {
+		p.workers += fmt.Sprintf(" of %d threads", d.Threads)
+	}
+	b.pools = append(b.pools, p)
+}
+
+// extend puts a path behind the URLs.
+func (b *banner) extend(path string) {
+	escaped := (&url.URL{Path: path}).EscapedPath()
+	for i, at := range b.urls {
+		if strings.HasPrefix(at, "http://") {
+			b.urls[i] = strings.TrimSuffix(at, "/") + escaped
+		}
+	}
+}
+
 // reached returns the addresses by which other machines reach a listener on every interface: those of
 // its own family, and for "::" those of both.
 func reached(unspecified netip.Addr, interfaces []net.Addr) (all []netip.Addr) {
@@ -73,7 +128,21 @@ func (b banner) text(t terminal) string {
 		if b.exposed {
 			reach = " (reachable from the network)"
 		}
-		return fmt.Sprintf("highball: serving %s at %s%s; Ctrl-C stops\n", b.subject, strings.Join(b.urls, " "), reach)
+		with := ""
+		for _, p := range b.pools {
+			for _, part := range []string{p.interpreter, p.workers} {
+				if part != "" {
+					with += ", " + part
+				}
+			}
+		}
+		if len(b.folders) > 0 {
+			with += ", files at " + strings.Join(b.folders, " ")
+		}
+		if with != "" {
+			with += ","
+		}
+		return fmt.Sprintf("highball: serving %s%s at %s%s; Ctrl-C stops\n", b.subject, with, strings.Join(b.urls, " "), reach)
 	}
 	var s strings.Builder
 	line := func(label, content string) {
@@ -81,6 +150,15 @@ func (b banner) text(t terminal) string {
 	}
 	fmt.Fprintf(&s, "\n  %s\n\n", t.style(bold, "highball"))
 	line("serving", b.subject)
+	for _, p := range b.pools {
+		if p.interpreter != "" {
+			line("Python", p.interpreter)
+		}
+		line("workers", p.workers)
+	}
+	if len(b.folders) > 0 {
+		line("files at", strings.Join(b.folders, " "))
+	}
 	for i, url := range b.urls {
 		label := ""
 		if i == 0 {

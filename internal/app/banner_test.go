@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"testing"
+
+	"highball/internal/gateway"
 )
 
 func tcp(ip string, port int) net.Addr { return &net.TCPAddr{IP: net.ParseIP(ip), Port: port} }
@@ -85,6 +87,39 @@ func TestBannerOnATerminal(t *testing.T) {
 	colourful := b.text(terminal{pretty: true, colour: true})
 	if !bytes.Contains([]byte(colourful), []byte("\x1b[4;36mhttp://127.0.0.1:8000/\x1b[0m")) {
 		t.Errorf("no colour in %q", colourful)
+	}
+}
+
+func TestBannerOfAnApplication(t *testing.T) {
+	b := newBanner("shop.wsgi:app", []net.Addr{tcp("127.0.0.1", 8000), &net.UnixAddr{Name: "/run/hb.sock", Net: "unix"}}, nil)
+	b.addPool(gateway.Description{Interpreter: "/srv/two words/python", Version: "CPython 3.13.1", App: "shop.wsgi:app", Workers: 4, Threads: 2})
+	b.folders = []string{"/static/", "/media/"}
+	b.extend("/größe/")
+	want := `highball: serving shop.wsgi:app, CPython 3.13.1 ("/srv/two words/python"), 4 workers of 2 threads, files at /static/ /media/, ` +
+		"at http://127.0.0.1:8000/gr%C3%B6%C3%9Fe/ unix:/run/hb.sock; Ctrl-C stops\n"
+	if got := b.text(terminal{}); got != want {
+		t.Errorf("got  %swant %s", got, want)
+	}
+	want = "\n  highball\n\n" +
+		"  serving    shop.wsgi:app\n" +
+		"  Python     CPython 3.13.1 (\"/srv/two words/python\")\n" +
+		"  workers    4 workers of 2 threads\n" +
+		"  files at   /static/ /media/\n" +
+		"  at         http://127.0.0.1:8000/gr%C3%B6%C3%9Fe/\n" +
+		"             unix:/run/hb.sock\n" +
+		"  open to    this machine only\n" +
+		"  stop       Ctrl-C\n\n"
+	if got := b.text(terminal{pretty: true}); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+func TestBannerOfOneWorker(t *testing.T) {
+	b := newBanner("shop", []net.Addr{tcp("127.0.0.1", 80)}, nil)
+	b.addPool(gateway.Description{Interpreter: "/usr/bin/python3", Version: "CPython 3.8.0", App: "shop:app", Workers: 1, Threads: 1})
+	want := "highball: serving shop, CPython 3.8.0 (/usr/bin/python3), 1 worker, at http://127.0.0.1:80/; Ctrl-C stops\n"
+	if got := b.text(terminal{}); got != want {
+		t.Errorf("got  %swant %s", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,9 @@ type App struct {
 	log           *slog.Logger
 	server        *highball.Server
 	front         *front
-	sites         sites
+	sites         *sites
+	apps          applications
+	stopped       bool          // the applications are
 	accessFile    *observe.File // nil where the access log has no file
 	listeners     []config.Listener
 	addrs         []net.Addr // what Listen has bound
@@ -26,8 +29,8 @@ type App struct {
 	drainDeadline time.Duration
 }
 
-// Build makes the server that c describes. It opens the sites' folders and the access log's file, but binds no address. An App
-// that was built must be closed.
+// Build makes the server that c describes. It opens the sites' folders and the access log's file and finds the applications'
+// interpreters, but binds no address and starts no worker. An App that was built must be closed.
 func Build(c *config.Config, env Env) (*App, error) {
 	a := &App{
 		env:           env,
@@ -42,14 +45,17 @@ func Build(c *config.Config, env Env) (*App, error) {
 }
 
 func (a *App) build(c *config.Config) (err error) {
-	if a.sites, err = openSites(c, a.log); err != nil {
+	if a.apps, err = openApplications(c, a.env, a.log); err != nil {
+		return err
+	}
+	if a.sites, err = openSites(c, a.apps, a.log); err != nil {
 		return err
 	}
 	next, err := a.sites.handler()
 	if err != nil {
 		return err
 	}
-	a.front = &front{sites: next}
+	a.front = newFront(next)
 	a.server = &highball.Server{
 		Handler:      a.front,
 		Deadlines:    highball.Deadlines(c.Timeouts),
@@ -79,13 +85,16 @@ func (a *App) openAccessLog(l config.Log) (err error) {
 }
 
 // limits returns the server's limits. The configuration's limit for bodies holds for every site but those that
-// take uploads, which have a limit of their own; the server's has to let both pass.
+// take uploads, which have a limit of their own, as applications have; the server's has to let all of them pass.
 func limits(c *config.Config) highball.Limits {
 	body := c.Limits.Body
 	for i := range c.Sites {
 		if s := &c.Sites[i]; s.Upload && body != config.Off {
 			body = larger(body, s.UploadLimit)
 		}
+	}
+	for i := range c.Apps {
+		body = larger(body, c.Apps[i].MaxBody)
 	}
 	if body == config.Off {
 		body = 0
@@ -101,15 +110,29 @@ func larger(a, b int64) int64 {
 	return max(a, b)
 }
 
-// Close releases what Build and Listen opened. It must not be called while Run is under way.
+// Close releases what Build, Listen and Start opened. It must not be called while Run is under way.
 func (a *App) Close() error {
 	var errs []error
 	if a.server != nil && !a.ran {
 		errs = append(errs, a.server.Close())
 	}
-	errs = append(errs, a.sites.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), a.drainDeadline)
+	defer cancel()
+	errs = append(errs, a.stopApplications(ctx))
+	if a.sites != nil {
+		errs = append(errs, a.sites.Close())
+	}
 	if a.accessFile != nil {
 		errs = append(errs, a.accessFile.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// stopApplications ends the workers, once.
+func (a *App) stopApplications(ctx context.Context) error {
+	if a.stopped {
+		return nil
+	}
+	a.stopped = true
+	return a.apps.stop(ctx)
 }

@@ -9,13 +9,14 @@
 //		Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals,
 //	})
 //
-// Inside there are four steps, each of which can fail and none of which undoes the former:
+// Inside there are five steps, each of which can fail and none of which undoes the former:
 //
-//  1. [Order.Configuration] turns the order into a [config.Config]: a file, or the one site of a folder; over it the
-//     environment, and over that the flags.
-//  2. [Build] makes the object graph of it: a [static.Site] for each site, a [highball.Mux] that chooses among them by
-//     host, the access log's file, and one [highball.Server] for all listeners.
+//  1. [Order.Configuration] turns the order into a [config.Config]: a file, the one site of a folder, or a Python
+//     application; over it the environment, and over that the flags.
+//  2. [Build] makes the object graph of it: a [static.Site] for each folder, a [gateway.App] for each application,
+//     a [highball.Mux] that chooses among them by host and path, the access log's file, and one [highball.Server] for all listeners.
 //  3. [App.Listen] binds every address, so that nothing is announced that does not work.
-//  4. [App.Run] serves. SIGUSR1 opens the access log anew, SIGTERM, SIGHUP and SIGINT begin to drain: no more connections
+//  4. [App.Start] starts the workers of applications, and waits until there is one that has loaded each.
+//  5. [App.Run] serves. SIGUSR1 opens the access log anew, SIGHUP replaces the workers, if there are any; SIGTERM and SIGINT begin to drain: no more connections
 //     are accepted, what is in flight is finished, up to a deadline. SIGINT while draining ends it at once.
 package app

@@ -7,14 +7,29 @@ import (
 )
 
 // front is the server's handler. It answers what is for the server rather than for a site, leaves the rest to
-// the sites, and counts the requests that a goroutine is at work on; answers given inline are over before
+// the sites, in whatever way they can, and counts the requests that a goroutine is at work on; answers given inline are over before
 // anybody could ask for the count.
 type front struct {
-	sites    highball.InlineHandler
+	sites    highball.Handler
+	inline   highball.InlineHandler // sites, or nil
+	later    highball.LaterHandler  // sites, or nil
 	inFlight atomic.Int64
 }
 
-var _ highball.InlineHandler = (*front)(nil)
+var (
+	_ highball.InlineHandler = (*front)(nil)
+	_ highball.LaterHandler  = (*front)(nil)
+)
+
+func newFront(sites highball.Handler) *front {
+	f := &front{sites: sites}
+	f.inline, _ = sites.(highball.InlineHandler)
+	f.later, _ = sites.(highball.LaterHandler)
+	return f
+}
+
+// forSites reports whether a path is one of a site, and not "*" (OPTIONS of the server) or nothing (CONNECT).
+func forSites(path string) bool { return path != "" && path[0] == '/' }
 
 func (f *front) Serve(w *highball.Response, r *highball.Request) error {
 	f.inFlight.Add(1)
@@ -31,5 +46,12 @@ func (f *front) Serve(w *highball.Response, r *highball.Request) error {
 }
 
 func (f *front) ServeInline(w *highball.Response, r *highball.Request) bool {
-	return f.sites.ServeInline(w, r)
+	return f.inline != nil && forSites(r.Path()) && f.inline.ServeInline(w, r)
+}
+
+func (f *front) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
+	if f.later == nil || !forSites(r.Path()) {
+		return nil
+	}
+	return f.later.ServeLater(t, r, l)
 }

@@ -17,7 +17,7 @@ type Task uint8
 
 // The tasks of a command line.
 const (
-	ServeArgument    Task = iota // a folder, a configuration file or a port: "highball public"
+	ServeArgument    Task = iota // a folder, a configuration file, a port or a Python application: "highball public"
 	RunConfiguration             // a configuration file, or a folder with one: "highball run examples/tour"
 )
 
@@ -25,7 +25,7 @@ const (
 type Order struct {
 	Task     Task
 	Argument string    // "" is the current folder
-	Settings []Setting // the flags that were given; of several of one name the last counts
+	Settings []Setting // the flags that were given; of several of one name the last counts, but for env and static
 	Open     bool      // show the first URL in a browser
 }
 
@@ -50,7 +50,8 @@ func (e *UsageError) Error() string {
 }
 
 // Configuration returns the configuration that o asks for, with the settings of environ (as os.Environ returns them)
-// over it and those of o over these, and the absolute path of what it is about, a folder or a file. The notices are for the
+// over it and those of o over these, and what it is about: the absolute path of a folder or a file, or an application as it was
+// written. The notices are for the
 // person who gave the order, a line each. The error is a *[UsageError] where o itself is at fault, and of type [config.Errors] where the
 // file or the environment is.
 func (o Order) Configuration(environ []string) (c *config.Config, subject string, notices []string, err error) {
@@ -62,7 +63,7 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 	if err != nil {
 		return nil, "", nil, err
 	}
-	t, err := o.target()
+	t, err := o.target(flags.chdir)
 	if err != nil {
 		return nil, "", nil, err
 	}
@@ -77,31 +78,27 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 	}
 	c.Apply(environment)
 	c.Apply(flags.overrides)
-	for i := range c.Sites {
-		flags.applyTo(&c.Sites[i])
+	if err := flags.applyTo(c); err != nil {
+		return nil, "", nil, err
 	}
-	if flags.forUploads() != "" && !takesUploads(c.Sites) {
-		notices = append(notices, fmt.Sprintf("--%s has no effect, since no site takes uploads; --upload has it do so", flags.forUploads()))
-	}
-	if t.unused != "" {
-		notices = append(notices, fmt.Sprintf("%s is served as a plain file; \"highball run %s\" runs it", t.unused, filepath.Dir(t.unused)))
-	}
-	return c, t.path, notices, nil
+	notices = append(notices, o.idle(c)...)
+	return c, t.path, append(notices, t.unusedNotices()...), nil
 }
 
 // target is what an argument turned out to mean.
 type target struct {
-	path   string // absolute path of the folder or of the configuration file
-	file   string // the configuration file as it was written, for positions; "" for a folder
-	port   *int   // where the argument was a port
-	unused string // a configuration in a folder that is served as plain files
+	path   string      // absolute path of the folder or of the configuration file; an application as it was written
+	file   string      // the configuration file as it was written, for positions; else ""
+	app    *config.App // where the argument was an application
+	port   *int        // where the argument was a port
+	unused []string    // files in a folder that is served as plain files, which could have been run
 }
 
-func (o Order) target() (target, error) {
+func (o Order) target(chdir string) (target, error) {
 	if o.Task == RunConfiguration {
 		return configurationAt(o.Argument)
 	}
-	return argument(o.Argument)
+	return argument(o.Argument, chdir)
 }
 
 // load returns the configuration of t before anything is put over it.
@@ -109,11 +106,33 @@ func (t target) load() (*config.Config, error) {
 	if t.file != "" {
 		return config.Load(t.file)
 	}
+	c := config.Default()
+	if t.app != nil {
+		site := config.DefaultSite("")
+		site.Routes = []config.Route{{Path: "/", App: t.app.Name}}
+		c.Apps, c.Sites = []config.App{*t.app}, []config.Site{site}
+		return &c, nil
+	}
 	site := config.DefaultSite(t.path)
 	site.Listing = true
-	c := config.Default()
 	c.Sites = []config.Site{site}
 	return &c, nil
+}
+
+// unusedNotices tells of files that are served, where somebody may have meant to run them.
+func (t target) unusedNotices() (notices []string) {
+	for _, path := range t.unused {
+		dir := filepath.Dir(path)
+		switch filepath.Base(path) {
+		case FileName:
+			notices = append(notices, fmt.Sprintf("%s is served as a plain file; \"highball run %s\" runs it", path, dir))
+		case "manage.py":
+			notices = append(notices, fmt.Sprintf("%s is served as a plain file; \"highball %s\" runs the Django project", path, path))
+		default:
+			notices = append(notices, fmt.Sprintf("the Python package %s is served as plain files; \"highball module:callable\" runs an application", dir))
+		}
+	}
+	return notices
 }
 
 // configurationAt finds the file that "highball run" is given.

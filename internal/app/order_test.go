@@ -115,6 +115,78 @@ func TestSettingsOfSites(t *testing.T) {
 	}
 }
 
+// order is an Order for an argument and pairs of a flag and its value.
+func order(argument string, flags ...string) Order {
+	o := Order{Argument: argument}
+	for i := 0; i < len(flags); i += 2 {
+		o.Settings = append(o.Settings, Setting{flags[i], flags[i+1]})
+	}
+	return o
+}
+
+func TestOrderOfAnApplication(t *testing.T) {
+	dir := folder(t, "src/", "src/shop.py", "public/", "media/", "app.env")
+	c, subject, notices, err := order("shop:make", "chdir", "src", "factory", "true", "mount", "/shop", "static", "/static=public", "static", "/m/=media",
+		"env", "A=1", "env", "B=2", "env-file", "app.env", "threads", "2", "timeout", "90", "spa", "true").Configuration([]string{"WEB_CONCURRENCY=3"})
+	if err != nil || subject != "shop:make" || notices != nil {
+		t.Fatalf("subject %q, notices %q, error %v", subject, notices, err)
+	}
+	app := config.DefaultApp("shop", "shop:make", filepath.Join(dir, "src"))
+	app.Factory, app.EnvFile, app.Env, app.Workers, app.Threads = true, filepath.Join(dir, "app.env"), []string{"A=1", "B=2"}, 3, 2
+	site := config.DefaultSite("")
+	site.SPA = true
+	site.Routes = []config.Route{
+		{Path: "/shop/", App: "shop"},
+		{Path: "/static/", Root: filepath.Join(dir, "public")},
+		{Path: "/m/", Root: filepath.Join(dir, "media")},
+	}
+	want := config.Default()
+	want.Apps, want.Sites, want.Timeouts.Handler = []config.App{app}, []config.Site{site}, 90*time.Second
+	if diff := cmp.Diff(&want, c); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWorkersPrecedence(t *testing.T) {
+	folder(t)
+	for _, test := range []struct {
+		environ []string
+		flags   []string
+		want    int
+	}{
+		{nil, nil, 0},
+		{[]string{"WEB_CONCURRENCY=2"}, nil, 2},
+		{[]string{"WEB_CONCURRENCY=2", "HIGHBALL_WORKERS=3"}, nil, 3},
+		{[]string{"WEB_CONCURRENCY=2", "HIGHBALL_WORKERS=3"}, []string{"workers", "4"}, 4},
+	} {
+		c, _, _, err := order("shop:app", test.flags...).Configuration(test.environ)
+		if err != nil || c.Apps[0].Workers != test.want {
+			t.Errorf("%v, %v: %+v, error %v; want %d", test.environ, test.flags, c.Apps, err, test.want)
+		}
+	}
+}
+
+func TestFlagsWithoutEffect(t *testing.T) {
+	folder(t, "public/")
+	const noApp = " has no effect, since no Python application is served; module:callable in place of the folder names one"
+	const noFiles = " has no effect, since no files are served; --static /static=DIR has some served"
+	for _, test := range []struct {
+		order Order
+		want  []string
+	}{
+		{order("public", "workers", "2", "env", "A=1", "env", "B=2", "mount", "/x"), []string{"--workers" + noApp, "--env" + noApp, "--mount" + noApp}},
+		{order("public", "timeout", "9s", "static", "/x=public", "cors", "true"), nil},
+		{order("shop:app", "spa", "true", "upload-limit", "1MB"), []string{"--spa" + noFiles, "--upload-limit" + noFiles}},
+		{order("shop:app", "static", "/s=public", "spa", "true", "workers", "1"), nil},
+		{order("shop:app", "static", "/s=public", "upload-limit", "1MB"), []string{"--upload-limit has no effect, since no site takes uploads; --upload has it do so"}},
+	} {
+		_, _, notices, err := test.order.Configuration([]string{"HIGHBALL_LISTING=1", "HIGHBALL_THREADS=2"})
+		if diff := cmp.Diff(test.want, notices); diff != "" || err != nil {
+			t.Errorf("%+v: error %v, notices:\n%s", test.order, err, diff)
+		}
+	}
+}
+
 func TestSubjectAndNotices(t *testing.T) {
 	dir := folder(t, "site/")
 	write(t, "site/highball.toml", "[[site]]\nroot = \".\"\n")

@@ -30,12 +30,43 @@ func (a *App) Listen() ([]net.Addr, error) {
 	return a.addrs, nil
 }
 
-// Run serves what Listen bound until ctx is done or one of the signals ([Notify]) says so. It returns nil when the
+// errStopped is what App.Start returns when a signal ended it.
+var errStopped = errors.New("told to stop before the applications were ready")
+
+// Start starts the applications' workers, and returns when each has one that is ready. It must be called after Listen. Signals to
+// end the server end this too, with an error that says so.
+func (a *App) Start(ctx context.Context, signals <-chan os.Signal) error {
+	if len(a.apps) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	started := make(chan error, 1)
+	go func() { started <- a.apps.start(ctx, a.server) }()
+	for {
+		select {
+		case err := <-started:
+			return err
+		case s := <-signals:
+			if isReopen(s) {
+				a.reopen()
+				continue
+			}
+			cancel()
+			<-started
+			return errStopped
+		}
+	}
+}
+
+// Run serves what Listen bound and Start started until ctx is done or one of the signals ([Notify]) says so. It returns nil when the
 // server has stopped in good order, and ErrInterrupted when a person did not want to wait for that. An App runs once.
 func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 	a.ran = true
 	served := make(chan error, 1)
 	go func() { served <- a.server.Run() }()
+	reloads := a.apps.newReloader(a.log)
+	defer reloads.close()
 	for {
 		select {
 		case err := <-served:
@@ -45,6 +76,10 @@ func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 		case s := <-signals:
 			if isReopen(s) {
 				a.reopen()
+				continue
+			}
+			if isHangup(s) && len(a.apps) > 0 {
+				reloads.ask()
 				continue
 			}
 			if isHangup(s) {
@@ -63,7 +98,10 @@ func (a *App) drain(signals <-chan os.Signal, served <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.drainDeadline)
 	defer cancel()
 	drained := make(chan error, 1)
-	go func() { drained <- a.server.Shutdown(ctx) }()
+	go func() {
+		err := a.server.Shutdown(ctx)
+		drained <- errors.Join(err, a.stopApplications(ctx))
+	}()
 	for {
 		select {
 		case err := <-drained:

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ type Env struct {
 	Stderr  io.Writer        // everything else that is said
 	Environ []string         // as os.Environ returns it
 	Signals <-chan os.Signal // as Notify returns it; nil has none
+	Version string           // of the program, as applications are told it
 }
 
 // Serve does what order says, until ctx is done or a signal ends it. See [App.Run] and [Order.Configuration] for
@@ -37,8 +39,17 @@ func Serve(ctx context.Context, order Order, env Env) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Start(ctx, env.Signals); errors.Is(err, errStopped) {
+		return nil
+	} else if err != nil {
+		return err
+	}
 	interfaces, _ := net.InterfaceAddrs() // without them the banner has fewer URLs
 	b := newBanner(subject, addrs, interfaces)
+	b.describe(c, a.apps)
+	if b.exposed && c.Debug && len(a.apps) > 0 {
+		fmt.Fprintln(env.Stderr, "highball: --debug shows tracebacks and settings of the application to everyone who reaches it, and the network does")
+	}
 	if _, err := io.WriteString(env.Stderr, b.text(terminalOf(env.Stderr, env.Environ))); err != nil {
 		return err
 	}

@@ -42,7 +42,9 @@ func variable(environ []string, name string) (value string) {
 // logger returns the logger for records about the server itself.
 func (t terminal) logger(w io.Writer, level slog.Level) *slog.Logger {
 	if t.pretty {
-		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !t.colour}))
+		text := &paragraphs{w: w}
+		options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !t.colour}
+		return slog.New(&readable{tint.NewTextHandler(&text.record, options), text})
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

@@ -9,8 +9,14 @@ import (
 // envPrefix begins the names of our environment variables.
 const envPrefix = "HIGHBALL_"
 
-// Environment reads the settings in environ, which is in the form of os.Environ: PORT, and each
-// setting of [Overrides.Set] under a name such as HIGHBALL_ACCESS_LOG. HIGHBALL_PORT goes before PORT.
+// common returns the variables that hosts and other servers have too, and the setting that each of them is.
+func common() map[string]string {
+	return map[string]string{"PORT": "port", "WEB_CONCURRENCY": "workers"}
+}
+
+// Environment reads the settings in environ, which is in the form of os.Environ: PORT, WEB_CONCURRENCY, and each
+// setting of [Overrides.Set] under a name such as HIGHBALL_ACCESS_LOG. HIGHBALL_PORT goes before PORT, HIGHBALL_WORKERS before
+// WEB_CONCURRENCY.
 // A variable that is set to nothing counts as not set. Switches are 1 or 0, true or false, yes
 // or no, on or off.
 //
@@ -20,7 +26,7 @@ func Environment(environ []string) (o Overrides, warnings []string, err error) {
 	set := make(map[string]string)
 	for _, assignment := range environ {
 		variable, content, _ := strings.Cut(assignment, "=")
-		if content != "" && (variable == "PORT" || strings.HasPrefix(variable, envPrefix)) {
+		if content != "" && (common()[variable] != "" || strings.HasPrefix(variable, envPrefix)) {
 			set[variable] = content
 		}
 	}
@@ -33,15 +39,16 @@ func Environment(environ []string) (o Overrides, warnings []string, err error) {
 			}
 		}
 	}
-	if set[envPrefix+"PORT"] != "" {
-		delete(set, "PORT")
+	for variable, name := range common() {
+		if set[envPrefix+suffix(name)] != "" {
+			delete(set, variable)
+		}
+		try(variable, name)
 	}
-	try("PORT", "port")
 	var known []string
 	for _, setting := range overrides() {
-		suffix := strings.ToUpper(strings.ReplaceAll(setting.name, "-", "_"))
-		known = append(known, suffix)
-		try(envPrefix+suffix, setting.name)
+		known = append(known, suffix(setting.name))
+		try(envPrefix+suffix(setting.name), setting.name)
 	}
 	for _, variable := range slices.Sorted(maps.Keys(set)) {
 		remedy := "known are " + envPrefix + strings.Join(known, ", "+envPrefix)
@@ -52,3 +59,6 @@ func Environment(environ []string) (o Overrides, warnings []string, err error) {
 	}
 	return o, warnings, errs.result()
 }
+
+// suffix returns how a setting is called in the environment.
+func suffix(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }

@@ -21,6 +21,21 @@ type Overrides struct {
 	Upload    *bool
 	Debug     *bool
 	Trace     *bool
+	Timeout   *time.Duration // [Timeouts].Handler
+
+	// Settings of applications, see [App].
+	Workers       *int
+	MaxWorkers    *int
+	Threads       *int
+	Preload       *bool
+	Python        *string
+	MaxRequests   *int // 0 is never
+	MaxAge        *time.Duration
+	MaxMemory     *int64
+	QueueLimit    *int
+	QueueDeadline *time.Duration
+	MaxBody       *int64
+	Reload        *bool
 }
 
 // override is one setting by the name of its flag.
@@ -43,6 +58,19 @@ func overrides() []override {
 		{"upload", func(o *Overrides, s string) error { return store(&o.Upload, s, parseSwitch) }},
 		{"debug", func(o *Overrides, s string) error { return store(&o.Debug, s, parseSwitch) }},
 		{"trace", func(o *Overrides, s string) error { return store(&o.Trace, s, parseSwitch) }},
+		{"timeout", func(o *Overrides, s string) error { return store(&o.Timeout, s, parseDeadline) }},
+		{"workers", func(o *Overrides, s string) error { return store(&o.Workers, s, parseNumber) }},
+		{"max-workers", func(o *Overrides, s string) error { return store(&o.MaxWorkers, s, parseNumber) }},
+		{"threads", func(o *Overrides, s string) error { return store(&o.Threads, s, parseNumber) }},
+		{"preload", func(o *Overrides, s string) error { return store(&o.Preload, s, parseSwitch) }},
+		{"python", func(o *Overrides, s string) error { return store(&o.Python, s, parsePython) }},
+		{"max-requests", func(o *Overrides, s string) error { return store(&o.MaxRequests, s, neverOr(parseNumber)) }},
+		{"max-age", func(o *Overrides, s string) error { return store(&o.MaxAge, s, neverOr(parsePeriod)) }},
+		{"max-memory", func(o *Overrides, s string) error { return store(&o.MaxMemory, s, neverOr(parseAmount)) }},
+		{"queue", func(o *Overrides, s string) error { return store(&o.QueueLimit, s, parseNumber) }},
+		{"queue-timeout", func(o *Overrides, s string) error { return store(&o.QueueDeadline, s, parsePeriod) }},
+		{"max-body", func(o *Overrides, s string) error { return store(&o.MaxBody, s, parseMaxBody) }},
+		{"reload", func(o *Overrides, s string) error { return store(&o.Reload, s, parseSwitch) }},
 	}
 }
 
@@ -55,9 +83,8 @@ func store[T any](into **T, s string, parse func(string) (T, error)) error {
 	return err
 }
 
-// Set stores the value of one setting, given as text, under the name of its flag: bind, port,
-// access-log, cors, cache, listing, spa, upload, debug or trace. Switches take true and
-// false. The error is an *Error without a position.
+// Set stores the value of one setting, given as text, under the name of its flag, such as "access-log". Switches take
+// true and false. The error is an *Error without a position.
 func (o *Overrides) Set(name, value string) error {
 	var names []string
 	for _, known := range overrides() {
@@ -69,7 +96,8 @@ func (o *Overrides) Set(name, value string) error {
 	return fault(didYouMean(name, names), "unknown setting %q", name)
 }
 
-// Apply puts o over the configuration. Settings of sites are put over those of every site. A host
+// Apply puts o over the configuration. Settings of sites are put over those of every site, those of applications
+// over those of every application. A host
 // or a port replaces all listeners by one, which keeps what o does not name from the first TCP listener there
 // was. To have the command line go before the environment, apply it last.
 func (c *Config) Apply(o Overrides) {
@@ -79,6 +107,10 @@ func (c *Config) Apply(o Overrides) {
 	put(&c.Log.Access, o.AccessLog)
 	put(&c.Debug, o.Debug)
 	put(&c.Trace, o.Trace)
+	put(&c.Timeouts.Handler, o.Timeout)
+	for i := range c.Apps {
+		c.Apps[i].apply(o)
+	}
 	for i := range c.Sites {
 		s := &c.Sites[i]
 		put(&s.CORS, o.CORS)

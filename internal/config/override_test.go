@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -34,6 +36,17 @@ func TestSetRefuses(t *testing.T) {
 		{"access-log", "xml", "known here: common, combined, json, off"},
 		{"cache", "soon", "not a duration"},
 		{"cors", "maybe", `"maybe" says neither yes nor no`},
+		{"timeout", "0", `"0" is no time to wait; write seconds, or a number and a unit`},
+		{"timeout", "-3s", "negative"},
+		{"timeout", "long", "not a duration"},
+		{"workers", "0", `"0" is not a count; write a number from 1 up`},
+		{"threads", "many", `"many" is not a count`},
+		{"python", "", "not a path"},
+		{"max-requests", "-1", "not a count"},
+		{"max-memory", "much", "not a size"},
+		{"max-body", "0", "leaves no room"},
+		{"queue", "off", "not a count"},
+		{"queue-timeout", "off", "no time to wait"},
 	}
 	for _, test := range tests {
 		var o Overrides
@@ -108,6 +121,54 @@ func TestApplyToEverySite(t *testing.T) {
 	}
 }
 
+func TestApplyToEveryApp(t *testing.T) {
+	c := Default()
+	c.Apps = []App{DefaultApp("a", "a:app", "/srv"), DefaultApp("b", "b:app", "/srv")}
+	c.Apply(set(t, "workers", "3", "max-workers", "6", "threads", "2", "preload", "1", "python", "/opt/python", "max-requests", "1000", "max-age", "1h",
+		"max-memory", "500MB", "queue", "9", "queue-timeout", "5", "max-body", "10MB", "reload", "yes", "timeout", "90"))
+	for i, name := range []string{"a", "b"} {
+		want := DefaultApp(name, name+":app", "/srv")
+		want.Workers, want.MaxWorkers, want.Threads, want.Preload, want.Reload = 3, 6, 2, true, true
+		want.Python = "/opt/python"
+		want.MaxRequests, want.RequestsJitter, want.MaxAge, want.MaxMemory = 1000, 100, time.Hour, 500e6
+		want.QueueLimit, want.QueueDeadline, want.MaxBody = 9, 5*time.Second, 10e6
+		if diff := cmp.Diff(want, c.Apps[i]); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	if c.Timeouts.Handler != 90*time.Second {
+		t.Errorf("handler deadline %v", c.Timeouts.Handler)
+	}
+
+	c.Apply(set(t, "max-requests", "0", "max-age", "off", "max-memory", "off", "max-body", "off", "timeout", "off"))
+	if a := c.Apps[1]; a.MaxRequests != 0 || a.RequestsJitter != 0 || a.MaxAge != 0 || a.MaxMemory != 0 || a.MaxBody != Off || a.Workers != 3 {
+		t.Errorf("the second overrides did not switch off what they name, or more: %+v", a)
+	}
+	if c.Timeouts.Handler != Off {
+		t.Errorf("handler deadline %v", c.Timeouts.Handler)
+	}
+}
+
+// A path stays what it was where it was written; a name is looked for later.
+func TestParsePython(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.Mkdir("venv", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, want := range map[string]string{
+		"python3.12": "python3.12", "venv": filepath.Join(here, "venv"), "./none": filepath.Join(here, "none"), here: here,
+	} {
+		if got, err := parsePython(s); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", s, got, err, want)
+		}
+	}
+}
+
 // Zero asks clients to revalidate, which is not the same as to say nothing.
 func TestApplyCacheOfZero(t *testing.T) {
 	c := Config{Sites: []Site{DefaultSite("/a")}}
@@ -158,6 +219,18 @@ func TestEnvironmentPort(t *testing.T) {
 	}
 }
 
+func TestEnvironmentWorkers(t *testing.T) {
+	for want, environ := range map[int][]string{
+		3: {"WEB_CONCURRENCY=3"},
+		4: {"HIGHBALL_WORKERS=4", "WEB_CONCURRENCY=all"},
+		5: {"HIGHBALL_WORKERS=", "WEB_CONCURRENCY=5", "PORT=80"},
+	} {
+		if o, _, err := Environment(environ); err != nil || o.Workers == nil || *o.Workers != want {
+			t.Errorf("%v: %v, error %v", environ, o.Workers, err)
+		}
+	}
+}
+
 func TestEnvironmentErrors(t *testing.T) {
 	_, _, err := Environment([]string{"PORT=eighty", "HIGHBALL_CORS=perhaps", "HIGHBALL_BIND=a b"})
 	want := `HIGHBALL_BIND: "a b" is not a host to listen at; write an IP address or a host name
@@ -178,7 +251,7 @@ func TestEnvironmentWarnings(t *testing.T) {
 	}
 	want := []string{
 		"HIGHBALL_ACESS_LOG: unknown variable; did you mean HIGHBALL_ACCESS_LOG?",
-		"HIGHBALL_ZZZ: unknown variable; known are HIGHBALL_BIND, HIGHBALL_PORT, HIGHBALL_ACCESS_LOG, HIGHBALL_CORS, HIGHBALL_CACHE, HIGHBALL_LISTING, HIGHBALL_SPA, HIGHBALL_UPLOAD, HIGHBALL_DEBUG, HIGHBALL_TRACE",
+		"HIGHBALL_ZZZ: unknown variable; known are HIGHBALL_BIND, HIGHBALL_PORT, HIGHBALL_ACCESS_LOG, HIGHBALL_CORS, HIGHBALL_CACHE, HIGHBALL_LISTING, HIGHBALL_SPA, HIGHBALL_UPLOAD, HIGHBALL_DEBUG, HIGHBALL_TRACE, HIGHBALL_TIMEOUT, HIGHBALL_WORKERS, HIGHBALL_MAX_WORKERS, HIGHBALL_THREADS, HIGHBALL_PRELOAD, HIGHBALL_PYTHON, HIGHBALL_MAX_REQUESTS, HIGHBALL_MAX_AGE, HIGHBALL_MAX_MEMORY, HIGHBALL_QUEUE, HIGHBALL_QUEUE_TIMEOUT, HIGHBALL_MAX_BODY, HIGHBALL_RELOAD",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

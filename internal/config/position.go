@@ -10,7 +10,7 @@ import (
 
 // Pos is a place in a configuration file. Lines and columns count from one; columns count bytes.
 // A Pos without a Line stands for the whole of File, which then may also name an
-// environment variable.
+// environment variable; one without a Column stands for the whole line.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -21,7 +21,11 @@ func (p Pos) String() string {
 	if p.Line == 0 {
 		return p.File
 	}
-	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+	at := p.File + ":" + strconv.Itoa(p.Line)
+	if p.Column == 0 {
+		return at
+	}
+	return at + ":" + strconv.Itoa(p.Column)
 }
 
 // Error is one thing that is wrong with a configuration.

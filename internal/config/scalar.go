@@ -49,6 +49,54 @@ func maxAge(seconds int64) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
+// parsePeriod reads a time that is longer than nothing: whole seconds, or a number and a unit.
+func parsePeriod(s string) (time.Duration, error) {
+	d, err := ParseDuration(s)
+	if seconds, fault := strconv.ParseUint(s, 10, 32); fault == nil {
+		d, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err == nil && d <= 0 {
+		return 0, fault(`write seconds, or a number and a unit, such as "10s" or "5m"`, "%q is no time to wait", s)
+	}
+	return d, err
+}
+
+// parseDeadline reads a deadline: as [parsePeriod], or "off".
+func parseDeadline(s string) (time.Duration, error) {
+	if s == "off" {
+		return Off, nil
+	}
+	return parsePeriod(s)
+}
+
+// parseAmount reads a number of bytes that is more than nothing.
+func parseAmount(s string) (int64, error) {
+	n, err := ParseSize(s)
+	if err == nil && n <= 0 {
+		return 0, fault(`write a number of bytes or with a unit, such as "10MB"`, "the size %q leaves no room", s)
+	}
+	return n, err
+}
+
+// parseNumber reads a count of one or more.
+func parseNumber(s string) (int, error) {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n == 0 {
+		return 0, fault("write a number from 1 up", "%q is not a count", s)
+	}
+	return int(n), nil
+}
+
+// neverOr returns a parser for a limit that need not be: "off" and "0" are no limit, and zero.
+func neverOr[T int | int64 | time.Duration](parse func(string) (T, error)) func(string) (T, error) {
+	return func(s string) (T, error) {
+		if s == "off" || s == "0" {
+			return 0, nil
+		}
+		return parse(s)
+	}
+}
+
 // sizeUnits returns the bytes of each unit that [ParseSize] knows, by its lower-case name.
 func sizeUnits() map[string]int64 {
 	return map[string]int64{

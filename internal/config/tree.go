@@ -7,7 +7,7 @@ import (
 )
 
 // Off stands for a switched-off deadline in [Timeouts] and, as an int64, for a switched-off limit
-// of [Limits].Body and [Site].UploadLimit. In a file it is written "off".
+// of [Limits].Body, [Site].UploadLimit and [App].MaxBody. In a file it is written "off".
 const Off = -1
 
 // Defaults that more than one front end has to name.
@@ -24,6 +24,7 @@ type Config struct {
 	Timeouts Timeouts
 	Limits   Limits
 	Log      Log
+	Apps     []App  // in the order of the file
 	Sites    []Site // in the order of the file; at most one of them has no Hosts
 
 	// Media maps a file name extension (lower case, without the dot) to the media type to send,
@@ -67,7 +68,7 @@ type Limits struct {
 	Line   int   // request line, bytes
 	Head   int   // header section, bytes
 	Fields int   // header fields, a count
-	Body   int64 // request body, bytes, or Off; a site's UploadLimit takes its place for uploads
+	Body   int64 // request body, bytes, or Off; a site's UploadLimit takes its place for uploads, MaxBody for applications
 }
 
 // Log says what is recorded and where.
@@ -76,12 +77,14 @@ type Log struct {
 	AccessFile string // absolute path; "" is standard output
 }
 
-// Site is a virtual host: a folder, the names it answers to, and how it is served.
+// Site is a virtual host: the names it answers to, a folder and how it is served, and routes to what else answers there.
 type Site struct {
 	// Hosts are lower-case names without a port or a trailing dot, IP addresses (IPv6 in brackets),
 	// or "*.example.org" for every name below example.org. Without Hosts it is the default site.
 	Hosts []string
-	Root  string // absolute path of a folder
+	Root  string // absolute path of a folder; "" where nothing but the routes answers
+
+	Routes []Route // no two of the same Path; a Path of "/" goes before Root
 
 	Index         []string // names that stand for their folder, in order of preference
 	Listing       bool     // list a folder that has no index file

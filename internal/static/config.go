@@ -33,6 +33,10 @@ const (
 type Config struct {
 	Root string // path of the folder
 
+	// Prefix is what every path begins with that the Site is asked for, such as "/static": Root is what "/static/" stands
+	// for. It is in canonical form and has no slash at its end; "" is for a Site that has every path.
+	Prefix string
+
 	Index           []string // names that stand for their folder, best first; nil is index.html and index.htm
 	Listing         bool     // list folders that have no index file; without it they are answered by 403
 	Hidden          bool     // serve, list and accept names that begin with a dot
@@ -72,6 +76,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("static: root %q: %w", c.Root, err)
 	}
 	c.Root = root
+	if c.Prefix != "" && (c.Prefix[0] != '/' || strings.HasSuffix(c.Prefix, "/")) {
+		return c, fmt.Errorf("static: prefix %q does not begin with a slash, or ends in one", c.Prefix)
+	}
 	if c.Index == nil {
 		c.Index = []string{"index.html", "index.htm"}
 	}

@@ -91,21 +91,25 @@ type representation struct {
 
 // lookup finds out what a canonical path stands for. The caller closes the result.
 func (s *Site) lookup(path string) resource {
-	if s.hidden(path) {
+	if s.hidden(s.within(path)) {
 		return resource{status: http.StatusNotFound}
 	}
 	if found, ok := s.opened.get(path, s.cfg.Now()); ok {
 		return found
 	}
-	found := s.search(path)
+	found := s.search(s.within(path))
 	if found.status == http.StatusServiceUnavailable {
 		s.opened.empty() // those files can be opened again, when descriptors are no longer scarce
-		found = s.search(path)
+		found = s.search(s.within(path))
 	}
 	return found
 }
 
-// search is lookup on the disk.
+// within returns the part of a canonical path that lies in the root: "/" stands for that itself, and "" for its name without
+// a slash at the end.
+func (s *Site) within(path string) string { return strings.TrimPrefix(path, s.cfg.Prefix) }
+
+// search is lookup on the disk, of a path within the root.
 func (s *Site) search(path string) resource {
 	name := nameOf(path)
 	if !strings.HasSuffix(path, "/") {

@@ -159,7 +159,7 @@ func isFileLike(path string) bool {
 
 // fallback answers with the root's index file.
 func (s *Site) fallback(w *highball.Response, r *highball.Request) error {
-	found := s.lookup("/")
+	found := s.lookup(s.cfg.Prefix + "/")
 	defer found.close()
 	if found.kind != file {
 		return s.refuse(w, http.StatusNotFound)

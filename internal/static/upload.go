@@ -24,7 +24,7 @@ func (s *Site) put(w *highball.Response, r *highball.Request) error {
 	if status := s.refusal(r); status != 0 {
 		return s.refuse(w, status)
 	}
-	path := r.Path()
+	path := s.within(r.Path())
 	parent, base := path[:strings.LastIndexByte(path, '/')+1], path[strings.LastIndexByte(path, '/')+1:]
 	switch {
 	case base == "":
@@ -47,7 +47,7 @@ func (s *Site) put(w *highball.Response, r *highball.Request) error {
 		return s.failUpload(w, err)
 	}
 	created, err := u.publish()
-	s.forget(parent, u)
+	s.forget(s.cfg.Prefix+parent, u)
 	if err != nil {
 		return s.failUpload(w, err)
 	}
@@ -55,7 +55,7 @@ func (s *Site) put(w *highball.Response, r *highball.Request) error {
 		w.SetStatus(http.StatusNoContent)
 		return nil
 	}
-	w.Header().Set("Location", escapePath(path))
+	w.Header().Set("Location", escapePath(r.Path()))
 	w.SetStatus(http.StatusCreated)
 	return nil
 }
@@ -74,12 +74,12 @@ func (s *Site) post(w *highball.Response, r *highball.Request) error {
 	case !strings.HasSuffix(path, "/"):
 		w.Header().Set("Allow", s.allow)
 		return s.refuse(w, http.StatusMethodNotAllowed)
-	case s.hidden(path):
+	case s.hidden(s.within(path)):
 		return s.refuse(w, http.StatusNotFound)
 	case err != nil || mediaType != "multipart/form-data":
 		return s.refuse(w, http.StatusUnsupportedMediaType)
 	}
-	u, err := s.begin(nameOf(path), r)
+	u, err := s.begin(nameOf(s.within(path)), r)
 	if err != nil {
 		return s.failUpload(w, err)
 	}
