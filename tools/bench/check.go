@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -77,10 +79,15 @@ func dial(ctx context.Context, address string) (*client, error) {
 	return &client{conn, bufio.NewReader(conn)}, nil
 }
 
-// ask sends count equal requests at once.
-func (c *client) ask(path string, header []string, count int) error {
-	fields := append([]string{"GET " + path + " HTTP/1.1", "Host: " + c.RemoteAddr().String()}, header...)
-	request := strings.Join(fields, "\r\n") + "\r\n\r\n"
+// ask sends count equal requests at once, each with a body of so many bytes.
+func (c *client) ask(path string, upload int, header []string, count int) error {
+	method := "GET "
+	if upload > 0 {
+		method = "POST "
+		header = append([]string{fmt.Sprintf("Content-Length: %d", upload)}, header...)
+	}
+	fields := append([]string{method + path + " HTTP/1.1", "Host: " + c.RemoteAddr().String()}, header...)
+	request := strings.Join(fields, "\r\n") + "\r\n\r\n" + strings.Repeat("x", upload)
 	_, err := io.WriteString(c, strings.Repeat(request, count))
 	return err
 }
@@ -98,7 +105,7 @@ func (c *client) answer() (*http.Response, int64, error) {
 
 // exchange sends count requests at once and compares every answer with what the workload expects.
 func (c *client) exchange(w workload, header []string, count int) error {
-	if err := c.ask(w.path, header, count); err != nil {
+	if err := c.ask(w.path, w.upload, header, count); err != nil {
 		return err
 	}
 	for range count {
@@ -122,7 +129,7 @@ func (c *client) exchange(w workload, header []string, count int) error {
 // validator asks for a document and returns the header field that makes the next answer a 304: by its entity tag
 // or, from a server that has none, by its date.
 func (c *client) validator(path string) ([]string, error) {
-	if err := c.ask(path, nil, 1); err != nil {
+	if err := c.ask(path, 0, nil, 1); err != nil {
 		return nil, err
 	}
 	response, _, err := c.answer()
@@ -136,4 +143,29 @@ func (c *client) validator(path string) ([]string, error) {
 		return []string{"If-Modified-Since: " + date}, nil
 	}
 	return nil, errors.New("neither ETag nor Last-Modified in the answer")
+}
+
+// servedAtOnce opens as many connections as the workload has, makes a request on each, and returns on how many of them
+// the answer came while all stayed open, patience at most. A server whose threads each keep to one connection answers only so many.
+func servedAtOnce(ctx context.Context, address string, w workload, patience time.Duration) int {
+	var served atomic.Int64
+	var clients, asked sync.WaitGroup
+	asked.Add(w.conns)
+	for range w.conns {
+		clients.Go(func() {
+			c, err := dial(ctx, address)
+			if err != nil {
+				asked.Done()
+				return
+			}
+			defer c.Close()
+			if c.SetDeadline(time.Now().Add(patience)) == nil && c.exchange(w, nil, 1) == nil {
+				served.Add(1)
+			}
+			asked.Done()
+			asked.Wait() // for all of them, before it closes
+		})
+	}
+	clients.Wait()
+	return int(served.Load())
 }

@@ -10,10 +10,6 @@ import (
 // is compared is nginx as somebody sets it up who wants it fast.
 func nginxFiles(sendfile string) func(setting) map[string]string {
 	return func(s setting) map[string]string {
-		user := ""
-		if os.Geteuid() == 0 {
-			user = "user root;"
-		}
 		return map[string]string{"nginx.conf": fmt.Sprintf(`%[1]s
 daemon off;
 worker_processes 1;
@@ -41,8 +37,16 @@ http {
         root %[5]s;
     }
 }
-`, user, s.dir, sendfile, s.address(), s.docs)}
+`, nginxUser(), s.dir, sendfile, s.address(), s.docs)}
 	}
+}
+
+// nginxUser returns the line that keeps nginx's workers from becoming somebody else, which only root's could.
+func nginxUser() string {
+	if os.Geteuid() == 0 {
+		return "user root;"
+	}
+	return ""
 }
 
 // lighttpdFiles returns lighttpd's configuration. 65535 requests per connection is the most that it can be told; the

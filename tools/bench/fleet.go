@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,23 +18,30 @@ type fleet struct {
 	on         cores
 	progress   io.Writer
 
+	env      *environment // nil when no Python server takes part
 	known    map[string]peer
 	programs map[string]string // by the peer's name; absent when missing
 	reasons  map[string]string // why a peer does not take part, by its name
-	running  map[string]*server
+	running  map[deployment]*server
+}
+
+// deployment is a server with the application that it runs, if any.
+type deployment struct {
+	peer string
+	app  application
 }
 
 // newFleet looks for the programs of the chosen peers and builds those of this repository. A missing one is reported
 // with the way to get it, and left out.
-func newFleet(ctx context.Context, chosen []peer, highball, work, docs string, on cores, progress io.Writer) *fleet {
+func newFleet(ctx context.Context, chosen []peer, highball, work, docs string, env *environment, on cores, progress io.Writer) *fleet {
 	f := &fleet{
-		work: work, docs: docs, on: on, progress: progress,
+		work: work, docs: docs, env: env, on: on, progress: progress,
 		known: map[string]peer{}, programs: map[string]string{}, reasons: map[string]string{},
-		running: map[string]*server{},
+		running: map[deployment]*server{},
 	}
 	for _, p := range chosen {
 		f.known[p.name] = p
-		program, err := locate(ctx, p, highball, work)
+		program, err := locate(ctx, p, highball, work, env)
 		if err != nil {
 			f.exclude(p.name, err)
 			continue
@@ -44,8 +52,18 @@ func newFleet(ctx context.Context, chosen []peer, highball, work, docs string, o
 }
 
 // locate returns the path of a peer's program.
-func locate(ctx context.Context, p peer, highball, work string) (string, error) {
+func locate(ctx context.Context, p peer, highball, work string, env *environment) (string, error) {
+	if p.wsgi && env == nil {
+		return "", errors.New("no Python environment")
+	}
+	if p.python != "" {
+		if reason := env.failed[p.pip()]; reason != "" {
+			return "", errors.New(reason)
+		}
+	}
 	switch {
+	case p.python != "" && p.program == "":
+		return env.program(p.python), nil
 	case p.source != "":
 		program := filepath.Join(work, filepath.Base(p.source))
 		out, err := exec.CommandContext(ctx, "go", "build", "-o", program, p.source).CombinedOutput()
@@ -88,24 +106,39 @@ func (f *fleet) has(name string) bool {
 
 // server returns the running server of a peer that takes part, starting it when needed. A peer that does not start
 // takes part no longer.
-func (f *fleet) server(ctx context.Context, name string) (*server, error) {
-	if srv := f.running[name]; srv != nil {
+func (f *fleet) server(ctx context.Context, name string, app application) (*server, error) {
+	if srv := f.running[deployment{name, app}]; srv != nil {
 		return srv, nil
 	}
-	srv, err := f.fresh(ctx, name)
+	srv, err := f.fresh(ctx, name, app)
 	if err != nil {
 		if ctx.Err() == nil {
 			f.exclude(name, err)
 		}
 		return nil, err
 	}
-	f.running[name] = srv
+	f.running[deployment{name, app}] = srv
 	return srv, nil
 }
 
 // fresh starts a server that has served nobody yet. The caller stops it.
-func (f *fleet) fresh(ctx context.Context, name string) (*server, error) {
-	return startServer(ctx, f.known[name], f.programs[name], f.work, f.docs, f.on)
+func (f *fleet) fresh(ctx context.Context, name string, app application) (*server, error) {
+	on := []int{f.on.server}
+	if app.shared {
+		on = []int{f.on.server, f.on.client}
+	}
+	s := setting{program: f.programs[name], docs: f.docs, app: app, env: f.env}
+	return startServer(ctx, f.known[name], s, f.work, func(cmd *exec.Cmd) error { return f.on.start(cmd, on...) })
+}
+
+// release ends the servers of a Python application, so that those of another have the machine to themselves.
+func (f *fleet) release(app application) {
+	for d, srv := range f.running {
+		if d.app == app && app.target != "" {
+			srv.stop()
+			delete(f.running, d)
+		}
+	}
 }
 
 // versions returns what the programs say of themselves, a line each. One that takes a word for something else, and

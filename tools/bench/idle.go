@@ -29,7 +29,7 @@ func (b *bench) measureIdle(ctx context.Context, name string) idleResult {
 	fmt.Fprintf(b.progress, "bench: %s, %d connections: %s\n", idleName, b.idle, name)
 	r := idleResult{peer: name, conns: b.idle}
 	r.err = func() error {
-		srv, err := b.fleet.fresh(ctx, name)
+		srv, err := b.fleet.fresh(ctx, name, application{})
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,8 @@
 // request, memory per idle connection and system calls per request, and says which targets are met.
 //
 // It starts nginx, lighttpd, h2o and Caddy as the distribution packages them, net/http's server, and "the floor", a bare
-// epoll loop with a canned response. Every server has a core to itself and the load, by wrk, has another. In each of
+// epoll loop with a canned response; and, for applications in Python, uWSGI, Granian, gunicorn and waitress from PyPI, in a virtual
+// environment that the first run makes. Every server has a core to itself and the load, by wrk, has another. In each of
 // several rounds every server is measured once, and only ratios within a round are compared, because a machine has
 // fast and slow spells. A server that is missing is named, with the way to install it, and left out.
 //
@@ -22,6 +23,7 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,6 +37,7 @@ type options struct {
 	idle        int
 	out         string
 	only, peers *regexp.Regexp
+	python      string
 	on          cores
 }
 
@@ -74,6 +77,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&only, "only", "", "`regexp` of the workloads to run (default all): "+strings.Join(names(), " "))
 	flags.StringVar(&chosen, "peers", "", "`regexp` of the servers to run besides highball (default all)")
 	flags.StringVar(&o.out, "out", "", "`file` to write the tables to as well")
+	flags.StringVar(&o.python, "python", "python3", "`interpreter` that the Python servers run under")
 	flags.IntVar(&o.on.server, "server-core", 0, "core that the servers run on")
 	flags.IntVar(&o.on.client, "client-core", 1, "core that the load runs on")
 	if err := flags.Parse(args); err != nil {
@@ -106,7 +110,7 @@ func names() []string {
 	for _, w := range workloads() {
 		all = append(all, w.name)
 	}
-	return append(all, idleName, syscallsName)
+	return append(all, sleepyName, idleName, syscallsName)
 }
 
 // bench runs the chosen workloads and writes the report as it goes.
@@ -157,11 +161,21 @@ func (o options) bench(ctx context.Context, stdout, stderr io.Writer) (err error
 		out = io.MultiWriter(stdout, file)
 	}
 
-	fleet := newFleet(ctx, o.chosen(), o.highball, work, docs, o.on, stderr)
+	var env *environment
+	if o.wantsPython() {
+		if env, err = newEnvironment(ctx, o.python, work, stderr); err != nil {
+			fmt.Fprintln(stderr, "bench: without Python applications:", err)
+		}
+	}
+	fleet := newFleet(ctx, o.chosen(), o.highball, work, docs, env, o.on, stderr)
 	defer fleet.close()
-	b := &bench{fleet: fleet, work: work, rounds: o.rounds, seconds: o.seconds, idle: o.idle, progress: stderr}
+	b := &bench{fleet: fleet, on: o.on, work: work, rounds: o.rounds, seconds: o.seconds, idle: o.idle, progress: stderr}
 	r := &report{out: out}
-	r.heading(machine(), fleet.versions(ctx), o.rounds)
+	versions := fleet.versions(ctx)
+	if env != nil {
+		versions = append(versions, env.versions...)
+	}
+	r.heading(machine(), versions, o.rounds)
 	o.measureAll(ctx, b, r)
 	r.missing(fleet.reasons)
 	r.summary()
@@ -178,6 +192,11 @@ func (o options) measureAll(ctx context.Context, b *bench, r *report) {
 			if res := b.measure(ctx, w); len(res.peers) > 0 {
 				r.workload(res)
 			}
+		}
+	}
+	if ctx.Err() == nil && o.only.MatchString(sleepyName) {
+		if res := b.measureSleepy(ctx); len(res.peers) > 0 {
+			r.sleepy(res)
 		}
 	}
 	static := []string{
@@ -209,12 +228,27 @@ func (o options) measureAll(ctx context.Context, b *bench, r *report) {
 	}
 }
 
+// wantsPython reports whether a workload was chosen that needs the Python servers.
+func (o options) wantsPython() bool {
+	return o.only.MatchString(sleepyName) || slices.ContainsFunc(workloads(), func(w workload) bool {
+		return w.app.target != "" && o.only.MatchString(w.name)
+	})
+}
+
 // chosen returns the peers that take part: highball and those of -peers.
 func (o options) chosen() []peer {
 	var chosen []peer
 	for _, p := range peers() {
-		if p.name == peerHighball || p.name == peerHighballLog || p.name == peerAdapter || o.peers.MatchString(p.name) {
+		if p.wsgi && !o.wantsPython() {
+			continue
+		}
+		switch p.name {
+		case peerHighball, peerHighballLog, peerHighballWSGI, peerAdapter:
 			chosen = append(chosen, p)
+		default:
+			if o.peers.MatchString(p.name) {
+				chosen = append(chosen, p)
+			}
 		}
 	}
 	return chosen
@@ -229,6 +263,12 @@ func (o options) limit() time.Duration {
 		}
 	}
 	limit := 2*runs + 3*time.Minute
+	if o.wantsPython() {
+		limit += 5 * time.Minute // to install them
+	}
+	if o.only.MatchString(sleepyName) {
+		limit += time.Duration(len(sleepyPeers())*o.rounds*(2*o.seconds+12)) * time.Second
+	}
 	if o.only.MatchString(syscallsName) {
 		limit += time.Duration(16*(o.seconds+2)) * time.Second
 	}

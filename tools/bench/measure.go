@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"time"
 )
@@ -28,6 +29,7 @@ type result struct {
 // bench is what the measurements share.
 type bench struct {
 	fleet    *fleet
+	on       cores
 	work     string
 	rounds   int
 	seconds  int
@@ -40,6 +42,7 @@ type bench struct {
 func (b *bench) measure(ctx context.Context, w workload) result {
 	res := result{workload: w, samples: map[string][]*sample{}}
 	loads := map[string]load{}
+	defer b.fleet.release(w.app)
 	for _, name := range w.peers {
 		if !b.fleet.has(name) {
 			continue
@@ -48,6 +51,16 @@ func (b *bench) measure(ctx context.Context, w workload) result {
 		if err != nil {
 			res.notes = append(res.notes, fmt.Sprintf("%s: %v", name, err))
 			continue
+		}
+		if w.app.target != "" {
+			srv, err := b.fleet.server(ctx, name, w.app)
+			if err != nil {
+				res.notes = append(res.notes, fmt.Sprintf("%s: %v", name, err))
+				continue
+			}
+			if served := servedAtOnce(ctx, srv.address, w, time.Second); served < w.conns {
+				res.notes = append(res.notes, fmt.Sprintf("%s answers %d of %d connections that stay open, the others wait", name, served, w.conns))
+			}
 		}
 		loads[name] = l
 		res.peers = append(res.peers, name)
@@ -73,7 +86,7 @@ func (b *bench) measure(ctx context.Context, w workload) result {
 
 // prepare starts the server, checks its answers and returns what wrk is to do.
 func (b *bench) prepare(ctx context.Context, w workload, name string) (load, error) {
-	srv, err := b.fleet.server(ctx, name)
+	srv, err := b.fleet.server(ctx, name, w.app)
 	if err != nil {
 		return load{}, err
 	}
@@ -82,15 +95,21 @@ func (b *bench) prepare(ctx context.Context, w workload, name string) (load, err
 		return load{}, fmt.Errorf("does not answer as it should: %w", err)
 	}
 	l := load{address: srv.address, path: w.path, conns: w.conns, seconds: w.secondsOf(b.seconds), header: header}
-	if w.pipelined > 1 {
+	switch {
+	case w.pipelined > 1:
 		l.script, err = pipelineScript(b.work, w.pipelined)
+	case w.upload > 0:
+		l.script, err = uploadScript(b.work, w.upload)
+	}
+	if w.app.shared {
+		l.start = func(cmd *exec.Cmd) error { return b.on.start(cmd, b.on.server, b.on.client) }
 	}
 	return l, err
 }
 
 // sample puts the load on one server and measures what it costs. A run with errors is no sample.
 func (b *bench) sample(ctx context.Context, w workload, name string, l load) (*sample, error) {
-	srv, err := b.fleet.server(ctx, name)
+	srv, err := b.fleet.server(ctx, name, w.app)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,10 @@ type setting struct {
 	dir     string // the peer's own folder
 	docs    string
 	port    int
+
+	// Of servers of Python applications only.
+	app application
+	env *environment
 }
 
 // address returns the host and port to listen on.
@@ -42,6 +46,8 @@ type peer struct {
 	install string   // what to type when the program is missing
 	version []string // arguments that make the program print its version
 	source  string   // package to build, of a peer that is a program of this repository
+	wsgi    bool     // serves Python applications: has its setting's app and env
+	python  string   // its program of the Python environment, if it is or needs one; with program, one beside that
 	logs    bool     // standard output is an access log: kept in a file that must grow with the requests
 	files   func(setting) map[string]string
 	args    func(setting) []string
@@ -49,7 +55,7 @@ type peer struct {
 
 // peers returns all servers, in the order of the tables.
 func peers() []peer {
-	return []peer{
+	return append([]peer{
 		{name: peerHighball, install: "make build", version: []string{"version"}, args: highballArgs("off")},
 		{name: peerHighballLog, install: "make build", logs: true, args: highballArgs("combined")},
 		{name: peerFloor, source: "highball/tools/bench/floor", args: addressArgs},
@@ -82,7 +88,7 @@ func peers() []peer {
 		},
 		{name: peerAdapter, source: "highball/tools/bench/adapter", args: addressArgs},
 		{name: peerPlain, source: "highball/tools/bench/plain", args: addressArgs},
-	}
+	}, pythonPeers()...)
 }
 
 func highballArgs(accessLog string) func(setting) []string {
@@ -97,4 +103,12 @@ func addressArgs(s setting) []string { return []string{s.address()} }
 
 func nginxArgs(s setting) []string {
 	return []string{"-p", s.dir, "-c", s.dir + "/nginx.conf", "-e", s.dir + "/error.log"}
+}
+
+// pip returns the name of the Python package that the peer is.
+func (p peer) pip() string {
+	if p.python == "python" {
+		return p.name
+	}
+	return p.python
 }

@@ -37,12 +37,12 @@ func (c cores) pin() error {
 	return nil
 }
 
-// start starts cmd on the server's core. The affinity is the thread's that forks, so the goroutine keeps its
+// start starts cmd on some cores. The affinity is the thread's that forks, so the goroutine keeps its
 // thread from here to the fork.
-func (c cores) start(cmd *exec.Cmd) error {
+func (c cores) start(cmd *exec.Cmd, on ...int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := setCore(0, c.server); err != nil {
+	if err := setCore(0, on...); err != nil {
 		return err
 	}
 	startErr := cmd.Start()
@@ -52,12 +52,14 @@ func (c cores) start(cmd *exec.Cmd) error {
 	return startErr
 }
 
-// setCore lets a thread run on one core only; thread 0 is the calling one.
-func setCore(thread, core int) error {
+// setCore lets a thread run on some cores only; thread 0 is the calling one.
+func setCore(thread int, on ...int) error {
 	var set unix.CPUSet
-	set.Set(core)
+	for _, core := range on {
+		set.Set(core)
+	}
 	if err := unix.SchedSetaffinity(thread, &set); err != nil && err != unix.ESRCH {
-		return fmt.Errorf("cannot run on core %d: %w", core, err)
+		return fmt.Errorf("cannot run on core %v: %w", on, err)
 	}
 	return nil
 }

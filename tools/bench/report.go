@@ -71,7 +71,7 @@ func (r *report) workload(res result) {
 		for _, t := range w.targets {
 			if t.peer == name {
 				aim = fmt.Sprintf("%s (%s)", t.bound, t.says)
-				judged = judge(t.bound, res.ratio(name, costOf)).String()
+				judged = judge(t.bound, res.ratio(name, t.of.in)).String()
 			}
 		}
 		fmt.Fprintf(r.out, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", name,
@@ -79,8 +79,8 @@ func (r *report) workload(res result) {
 			ranged(res.ratio(name, rateOf)), ranged(res.ratio(name, costOf)), aim, judged)
 	}
 	for _, t := range w.targets {
-		v := judge(t.bound, res.ratio(t.peer, costOf))
-		v.what = fmt.Sprintf("%s: CPU of %s ÷ %s %s (%s)", w.name, t.peer, w.reference, t.bound, t.says)
+		v := judge(t.bound, res.ratio(t.peer, t.of.in))
+		v.what = fmt.Sprintf("%s: %s of %s ÷ %s %s (%s)", w.name, t.of, t.peer, w.reference, t.bound, t.says)
 		r.verdicts = append(r.verdicts, v)
 	}
 	r.notes(res.notes)

@@ -23,9 +23,9 @@ type server struct {
 	exited  chan struct{} // closed when the process has ended and was waited for
 }
 
-// startServer writes the peer's configuration into a new folder under work, starts it on the server's core and waits
-// until it accepts connections.
-func startServer(ctx context.Context, p peer, program, work, docs string, on cores) (*server, error) {
+// startServer writes the peer's configuration into a new folder under work, starts it by start and waits until it accepts
+// connections. The setting lacks the folder and the port.
+func startServer(ctx context.Context, p peer, s setting, work string, start func(*exec.Cmd) error) (*server, error) {
 	dir, err := os.MkdirTemp(work, "peer-")
 	if err != nil {
 		return nil, err
@@ -33,11 +33,11 @@ func startServer(ctx context.Context, p peer, program, work, docs string, on cor
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	s.dir = dir
+	s.port, err = freePort()
 	if err != nil {
 		return nil, err
 	}
-	s := setting{program: program, dir: dir, docs: docs, port: port}
 	if p.files != nil {
 		for name, text := range p.files(s) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -52,7 +52,10 @@ func startServer(ctx context.Context, p peer, program, work, docs string, on cor
 	defer output.Close()
 
 	srv := &server{peer: p, address: s.address(), dir: dir, exited: make(chan struct{})}
-	srv.cmd = exec.Command(program, p.args(s)...)
+	srv.cmd = exec.Command(s.program, p.args(s)...)
+	if p.python != "" && p.program != "" {
+		srv.cmd = exec.Command("/bin/sh", p.args(s)...)
+	}
 	srv.cmd.Dir = dir
 	srv.cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
 	srv.cmd.Stdout, srv.cmd.Stderr = output, output
@@ -65,7 +68,7 @@ func startServer(ctx context.Context, p peer, program, work, docs string, on cor
 		defer log.Close()
 		srv.cmd.Stdout = log
 	}
-	if err := on.start(srv.cmd); err != nil {
+	if err := start(srv.cmd); err != nil {
 		return nil, err
 	}
 	go func() {

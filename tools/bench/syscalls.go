@@ -66,7 +66,7 @@ func (b *bench) measureSyscalls(ctx context.Context, name string, conns int) sys
 	fmt.Fprintf(b.progress, "bench: %s, %d connections: %s\n", syscallsName, conns, name)
 	r := syscallsResult{peer: name, conns: conns}
 	r.err = func() error {
-		srv, err := b.fleet.server(ctx, name)
+		srv, err := b.fleet.server(ctx, name, application{})
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,11 @@ type workload struct {
 	// reference is the peer that the others are divided by.
 	reference string
 
+	// app is the application that the servers run; the zero value for documents and programs of their own.
+	app application
+
 	path        string
+	upload      int // bytes to send in a POST request; 0 for GET
 	conns       int
 	pipelined   int  // requests sent at once; 0 and 1 are one
 	closing     bool // Connection: close, so that every request has a connection of its own
@@ -52,11 +56,36 @@ type workload struct {
 	targets []target
 }
 
-// target is a bound on the processor time per request of a peer, divided by the reference's.
+// target is a bound on a quantity of a peer, divided by the reference's.
 type target struct {
 	peer  string
+	of    quantity
 	bound bound
 	says  string
+}
+
+// quantity is what a target is about.
+type quantity int
+
+const (
+	cost       quantity = iota // processor time per request
+	throughput                 // requests per second
+)
+
+// in returns the quantity of a sample.
+func (q quantity) in(s *sample) float64 {
+	if q == throughput {
+		return s.rate
+	}
+	return s.cost
+}
+
+// String returns the quantity's name in the table of targets.
+func (q quantity) String() string {
+	if q == throughput {
+		return "requests/s"
+	}
+	return "CPU"
 }
 
 // bound is a limit of a ratio or of a number.
@@ -109,7 +138,7 @@ func workloads() []workload {
 		ahead(peerNginxSendfile), ahead(peerNginxCopy), ahead(peerLighttpd), ahead(peerH2O),
 		times(peerCaddy, 4, "highball 4x"),
 	}
-	return []workload{
+	return append([]workload{
 		{
 			name: "static-1k-64", title: "1 KiB file, 64 connections", peers: withFloor, reference: peerHighball,
 			path: smallDocument.path, conns: 64, status: 200, size: smallDocument.size, targets: small,
@@ -153,7 +182,7 @@ func workloads() []workload {
 			name: "access-log", title: "1 KiB file, 64 connections, access log to a file against none",
 			peers: []string{peerHighball, peerHighballLog}, reference: peerHighball, path: smallDocument.path,
 			conns: 64, status: 200, size: smallDocument.size,
-			targets: []target{{peerHighballLog, bound{atMost, 1.08}, "at most 8 % more"}},
+			targets: []target{{peer: peerHighballLog, bound: bound{atMost, 1.08}, says: "at most 8 % more"}},
 		},
 		{
 			name: "handler", title: "\"hello, world\" from a Go handler, 64 connections",
@@ -161,7 +190,7 @@ func workloads() []workload {
 			status: 200, size: len("hello, world\n"),
 			targets: []target{times(peerNetHTTP, 2, "adapter 2x")},
 		},
-	}
+	}, pythonWorkloads()...)
 }
 
 // secondsOf returns how long one run of the workload takes.

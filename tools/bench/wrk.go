@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ type load struct {
 	path    string
 	conns   int
 	seconds int
-	header  []string // whole field lines, "Name: value"
-	script  string   // path of a Lua script; "" for none
+	header  []string              // whole field lines, "Name: value"
+	script  string                // path of a Lua script; "" for none
+	start   func(*exec.Cmd) error // nil for where this program runs
 }
 
 // tally is what wrk says it did.
@@ -48,7 +50,18 @@ func (l load) run(ctx context.Context) (tally, error) {
 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.seconds+15)*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "wrk", args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", args...)
+	var printed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &printed
+	start := cmd.Start
+	if l.start != nil {
+		start = func() error { return l.start(cmd) }
+	}
+	err := start()
+	if err == nil {
+		err = cmd.Wait()
+	}
+	out := printed.Bytes()
 	if err := ctx.Err(); err != nil {
 		return tally{}, fmt.Errorf("wrk: %w", err)
 	}
@@ -125,5 +138,15 @@ request = function()
   return burst
 end
 `, depth)
+	return path, os.WriteFile(path, []byte(text), 0o644)
+}
+
+// uploadScript writes a Lua script for wrk that sends size bytes with each request, and returns its path.
+func uploadScript(dir string, size int) (string, error) {
+	path := filepath.Join(dir, fmt.Sprintf("upload-%d.lua", size))
+	text := fmt.Sprintf(`wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/octet-stream"
+wrk.body = string.rep("x", %d)
+`, size)
 	return path, os.WriteFile(path, []byte(text), 0o644)
 }

@@ -24,8 +24,8 @@ func onCore(core int) []string {
 	return []string{"taskset", "--cpu-list", strconv.Itoa(core)}
 }
 
-// separate moves this program to the served core. The function that it returns lets it run everywhere again.
-func separate(ctx context.Context) (mix func(), err error) {
+// separate moves this program to one core. The function that it returns lets it run everywhere again.
+func separate(ctx context.Context, core int) (mix func(), err error) {
 	if runtime.NumCPU() < 2 {
 		return func() {}, nil
 	}
@@ -38,5 +38,5 @@ func separate(ctx context.Context) (mix func(), err error) {
 		return nil
 	}
 	all := fmt.Sprintf("0-%d", runtime.NumCPU()-1)
-	return func() { _ = move(all) }, move(strconv.Itoa(servedCore))
+	return func() { _ = move(all) }, move(strconv.Itoa(core))
 }

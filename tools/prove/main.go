@@ -1,11 +1,13 @@
 // Command prove shows on the built program what tests of packages cannot: that highball serves large real folders to the
-// last byte, and that it bears slow attackers, a lack of descriptors and abuse. It prints one row of a Markdown table per
+// last byte, that it bears slow attackers, a lack of descriptors and abuse, and that Python applications stay up whatever becomes
+// of their workers and clients. It prints one row of a Markdown table per
 // claim, with what was measured, and its exit status is 1 when a claim does not hold or could not be shown.
 //
 //	make build && go -C tools run ./prove -highball ../bin/highball
 //
-// The parts are crawl, three of slowloris, starved and abuse, each in its file; each is bounded in time and uses the loopback address
-// alone. It runs on Linux, from the module of the tools, and wants slowhttptest, prlimit and taskset.
+// The parts are crawl, three of slowloris, starved, abuse and those of wsgi, each in its file; each is bounded in time and uses
+// the loopback address alone. It runs on Linux, from the module of the tools, and wants slowhttptest, prlimit, taskset, wrk and
+// Python.
 package main
 
 import (
@@ -29,6 +31,7 @@ type proof struct {
 	work     string        // a folder for what the parts write, removed at the end
 	abuse    time.Duration // how long the abuse lasts
 	seed     uint64        // of all randomness
+	python   string        // interpreter of the Python applications
 	progress io.Writer
 }
 
@@ -51,10 +54,11 @@ func parts(abuse time.Duration) []part {
 	for _, a := range attacks() {
 		all = append(all, part{a.name, 2 * time.Minute, a.showSlowloris})
 	}
-	return append(all,
+	all = append(all,
 		part{"starved", time.Minute, showStarved},
 		part{"abuse", abuse + 4*time.Minute, showAbuse}, // building it with the race detector may take its time
 	)
+	return append(all, wsgiParts()...)
 }
 
 func main() {
@@ -73,7 +77,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.StringVar(&p.highball, "highball", "../bin/highball", "`path` of the highball to look at")
 	flags.DurationVar(&p.abuse, "abuse", time.Minute, "`time` that the abuse lasts")
 	flags.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "`number` that the abuse's random choices follow from")
-	flags.Func("only", "`regexp` of the parts to show: crawl slowloris-heads slowloris-bodies slowloris-readers starved abuse", func(text string) (err error) {
+	flags.StringVar(&p.python, "python", "python3", "`interpreter` of the Python applications")
+	flags.Func("only", "`regexp` of the parts to show: crawl slowloris-heads slowloris-bodies slowloris-readers starved abuse "+
+		"wsgi-slow wsgi-killed wsgi-orphans wsgi-reload wsgi-soak wsgi-churn wsgi-stuck", func(text string) (err error) {
 		only, err = regexp.Compile(text)
 		return err
 	})

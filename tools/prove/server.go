@@ -160,18 +160,7 @@ func parseCPU(text []byte) (time.Duration, error) {
 }
 
 // memory returns the bytes that the server has in RAM.
-func (s *server) memory() (int64, error) {
-	text, err := os.ReadFile(s.proc("statm"))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(text))
-	if len(fields) < 2 {
-		return 0, errors.New("/proc/PID/statm: fewer than two fields")
-	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
-}
+func (s *server) memory() (int64, error) { return memoryOf(s.cmd.Process.Pid) }
 
 // descriptors returns how many descriptors the server has open.
 func (s *server) descriptors() (int, error) {

@@ -62,7 +62,7 @@ func (a attack) showSlowloris(ctx context.Context, p *proof) ([]claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	mix, err := separate(ctx)
+	mix, err := separate(ctx, servedCore)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,9 @@
+"""A page of 10 KiB, made beforehand."""
+
+BODY = (b"clear track, full speed\n" * 427)[: 10 << 10]
+FIELDS = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(BODY)))]
+
+
+def application(environ, start_response):
+    start_response("200 OK", list(FIELDS))
+    return [BODY]
