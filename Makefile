@@ -3,8 +3,8 @@
 # make check   what must hold before a change goes in: form, vet and builds for four systems, staticcheck, tests under
 #              the race detector, and the tools' own
 # make bench   highball beside other servers, see docs/performance.md; BENCH="-only static -rounds 3" narrows it
-# make prove   what the built program bears: large real folders, slow attackers, no descriptors, abuse; PROVE="-only crawl"
-#              narrows it
+# make prove   what the built program bears: large real folders, slow attackers, no descriptors, abuse, Python workers that
+#              die, leak and hang; PROVE="-only crawl" narrows it
 # make fuzz    every fuzzer for FUZZTIME
 
 GO        ?= go
