@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	peerInput = 256 << 10 // as much as a socket's buffer holds
-	peerKeep  = 1 << 20   // output buffers that have grown beyond it are not kept
+	peerInput  = 256 << 10 // as much as a socket's buffer holds
+	peerGather = 16 << 10  // what is longer is written by itself
+	peerKeep   = 1 << 20   // output buffers that have grown beyond it are not kept
 )
 
 // onPeer ties a Peer to an event loop.
@@ -114,9 +115,13 @@ func (p watchedPeer) Ready(readable, writable bool) {
 	}
 }
 
+// Near reports whether t is a turn of the loop that moves the stream: an answer that it brings to a request of another
+// loop's has to be carried there.
+func (p *Peer) Near(t *Turn) bool { return t != nil && t.engine == p.home }
+
 // sendLooped has b leave at the end of the turn, or at once. The caller holds the lock.
 func (p *Peer) sendLooped(t *Turn, b []byte) {
-	if t == nil && len(p.out) == 0 && !p.choked {
+	if (t == nil || len(b) > peerGather) && len(p.out) == 0 && !p.choked {
 		n, err := unix.Write(p.fd, b) // without a copy
 		if err == nil && n < len(b) || err == unix.EAGAIN || err == unix.EINTR {
 			p.out = append(p.out, b[max(n, 0):]...)

@@ -12,6 +12,9 @@ func (p *Peer) begin([]driver) error {
 	return nil
 }
 
+// Near reports whether t is a turn of the loop that moves the stream.
+func (p *Peer) Near(*Turn) bool { return false }
+
 func (p *Peer) looped() bool             { return false }
 func (p *Peer) sendLooped(*Turn, []byte) {}
 func (p *Peer) rewatch()                 {}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -140,7 +141,7 @@ func (p *pool) submit(t *highball.Turn, tk *ticket) error {
 	if p.ended {
 		return errStopping
 	}
-	if w := p.pickLocked(); w != nil {
+	if w := p.pickLocked(t); w != nil {
 		p.assignLocked(t, w, tk)
 		return nil
 	}
@@ -155,14 +156,19 @@ func (p *pool) submit(t *highball.Turn, tk *ticket) error {
 	return nil
 }
 
-// pickLocked returns the worker that the next request is for, if there is one.
-func (p *pool) pickLocked() (best *worker) {
-	fewest := p.depthLocked()
+// pickLocked returns the worker that the next request is for, if there is one: that with the fewest, where one whose answers
+// come on another loop than t's counts as if it had some more.
+func (p *pool) pickLocked(t *highball.Turn) (best *worker) {
+	depth, fewest := p.depthLocked(), math.MaxInt
 	for _, w := range p.workers {
-		if n := len(w.flight); n < fewest && !w.isStuck {
-			if n == 0 {
-				return w
-			}
+		n := len(w.flight)
+		if n >= depth || w.isStuck {
+			continue
+		}
+		if !w.peer.Near(t) {
+			n += p.load.far
+		}
+		if n < fewest {
 			best, fewest = w, n
 		}
 	}

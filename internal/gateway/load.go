@@ -9,11 +9,12 @@ import "time"
 const (
 	slow       = 5 * time.Millisecond // what takes longer may hold others up
 	heldUp     = 0.003                // the share of requests that slow ones may hold up
-	fullBatch  = time.Millisecond     // of work that is given to a worker at once
+	fullBatch  = 4 * time.Millisecond // of work that is given to a worker at once
 	deepest    = 64
-	firstGuess = 0.01      // of the share of slow requests
-	slowWeight = 1. / 4096 // of one request in the estimate of that share
-	meanWeight = 1. / 64   // of one request in the mean time
+	carrying   = 50 * time.Microsecond // what it costs to carry an answer to another loop, with the wake-up
+	firstGuess = 0.01                  // of the share of slow requests
+	slowWeight = 1. / 4096             // of one request in the estimate of that share
+	meanWeight = 1. / 64               // of one request in the mean time
 )
 
 // load is what is known of an application's requests.
@@ -21,6 +22,7 @@ type load struct {
 	mean  float64 // nanoseconds for one of the quick ones
 	slow  float64 // the share of the slow ones
 	depth int     // requests that a worker may have
+	far   int     // requests for which a worker on the same loop is worth waiting
 }
 
 func newLoad() load { return load{mean: float64(fullBatch), slow: firstGuess, depth: 1} }
@@ -40,4 +42,5 @@ func (l *load) note(n int, took time.Duration) {
 	}
 	l.depth = int(min(heldUp/l.slow, float64(fullBatch)/max(l.mean, 1), deepest))
 	l.depth = max(l.depth, 1)
+	l.far = min(int(float64(carrying)/max(l.mean, 1)), l.depth/2)
 }
