@@ -156,17 +156,30 @@ func (p *pool) submit(t *highball.Turn, tk *ticket) error {
 	return nil
 }
 
-// pickLocked returns the worker that the next request is for, if there is one: that with the fewest, where one whose answers
-// come on another loop than t's counts as if it had some more.
+// pickLocked returns the worker that the next request is for, if there is one: one that has none, else that with the fewest,
+// where one whose answers come on another loop than t's counts as if it had some more. Behind a request that turns out to be a slow
+// one, no other is put.
 func (p *pool) pickLocked(t *highball.Turn) (best *worker) {
 	depth, fewest := p.depthLocked(), math.MaxInt
+	now := time.Duration(-1)
 	for _, w := range p.workers {
 		n := len(w.flight)
-		if n >= depth || w.isStuck {
+		switch {
+		case n >= depth || w.isStuck:
 			continue
+		case n > 0 && p.threads == 1:
+			if now < 0 {
+				now = p.now()
+			}
+			if now-w.mark > slow {
+				continue
+			}
+			n++ // so that one far away that has none comes first
 		}
 		if !w.peer.Near(t) {
-			n += p.load.far
+			if n++; n > 1 {
+				n += p.load.far
+			}
 		}
 		if n < fewest {
 			best, fewest = w, n
