@@ -3,6 +3,7 @@ package highball
 import (
 	"io"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +23,8 @@ type onPeer struct {
 	fd     int
 	dirty  bool // stands in a turn's list
 	choked bool // waits for room to write
+
+	near atomic.Pointer[engine] // home, for those who do not hold the lock
 }
 
 func (p *Peer) looped() bool { return p.home != nil }
@@ -48,6 +51,7 @@ func (p *Peer) begin(drivers []driver) error {
 	_ = p.file.Close() // the copy is the stream now
 	e := d.engines[int(p.srv.state.nextPeer.Add(1)-1)%len(d.engines)]
 	p.file, p.home, p.group, p.fd = nil, e, d.group, fd
+	p.near.Store(e)
 	p.mu.Unlock() // a loop that sends must not wait for another that begins to watch
 	err = d.group.Watch(e.index, fd, loop.Readable, watchedPeer{p})
 	if err != nil {
@@ -117,7 +121,7 @@ func (p watchedPeer) Ready(readable, writable bool) {
 
 // Near reports whether t is a turn of the loop that moves the stream: an answer that it brings to a request of another
 // loop's has to be carried there.
-func (p *Peer) Near(t *Turn) bool { return t != nil && t.engine == p.home }
+func (p *Peer) Near(t *Turn) bool { return t != nil && t.engine == p.near.Load() }
 
 // sendLooped has b leave at the end of the turn, or at once. The caller holds the lock.
 func (p *Peer) sendLooped(t *Turn, b []byte) {

@@ -49,7 +49,8 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		tk.release()
 		return err
 	}
-	defer h.freeBody(tk)
+	defer tk.input.close()
+	defer h.app.bodies.free(tk.reserved)
 	expired := make(chan struct{})
 	r.OnDeadline(func() {
 		p.abandon(tk, highball.ErrHandlerDeadline)
@@ -77,8 +78,8 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 	}
 }
 
-// encodeWhole reads the body of r and makes the frame of both. Without an error, the caller calls freeBody when no worker
-// will need the body any more.
+// encodeWhole reads the body of r and makes the frame of both. Without an error, the caller closes the input and frees
+// what is reserved.
 func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 	if n, ok := h.app.bodies.reserve(r, h.app.cfg.MaxBody); ok {
 		tk.encode(h.app.codec(), r, h.mount, n)
@@ -98,11 +99,6 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 	tk.input = in
 	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, in.size()))
 	return nil
-}
-
-func (h *handler) freeBody(tk *ticket) {
-	h.app.bodies.free(tk.reserved)
-	tk.input.close()
 }
 
 // bodyLength returns the CONTENT_LENGTH of a request that was read whole and has n bytes of body, or -1 if it has none because
