@@ -13,7 +13,7 @@ func (p *Peer) begin([]driver) error {
 }
 
 // Near reports whether t is a turn of the loop that moves the stream.
-func (p *Peer) Near(*Turn) bool { return false }
+func (p *Peer) Near(t *Turn) bool { return false }
 
 func (p *Peer) looped() bool             { return false }
 func (p *Peer) sendLooped(*Turn, []byte) {}
