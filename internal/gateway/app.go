@@ -20,6 +20,7 @@ type Config struct {
 	Name    string // of the app, for logs
 	Target  string // "module:attr.sub", "module:factory()", "file.py:app", "module", or the path of a manage.py
 	Factory bool   // the target is called without arguments to get the application
+	Classes bool   // the target is a folder of modules instead, of whose classes the URL names one
 
 	Dir     string   // working directory of the workers; "" is the server's
 	Python  string   // the interpreter, or the folder of a virtual environment; "" is searched
@@ -71,7 +72,7 @@ type Description struct {
 // New checks cfg and finds the interpreter. Its errors say what to do.
 func New(cfg Config) (*App, error) {
 	if cfg.Target == "" {
-		return nil, errors.New("an application needs a target, such as shop.wsgi:application")
+		return nil, errors.New("an application needs a target, such as shop.wsgi:application, or a folder of classes")
 	}
 	if cfg.MaxWorkers > 0 && cfg.MaxWorkers < cfg.Workers {
 		return nil, fmt.Errorf("at most %d workers are less than %d: raise the one or lower the other", cfg.MaxWorkers, cfg.Workers)
@@ -105,6 +106,7 @@ func New(cfg Config) (*App, error) {
 	a.pool.served = a.supervisor.served
 	a.pool.files = a.supervisor.imported
 	a.pool.stuck = a.stuck
+	a.pool.over = func() { a.supervisor.mail.send(a.supervisor.end) }
 	return a, nil
 }
 
@@ -128,6 +130,9 @@ func (a *App) Stop(ctx context.Context) error {
 	a.pool.end()
 	return a.supervisor.stop(ctx)
 }
+
+// InFlight returns how many requests wait for a worker or for its answer while no handler runs for them.
+func (a *App) InFlight() int { return a.pool.inFlight() }
 
 // Describe tells what runs. It is complete once Start has returned.
 func (a *App) Describe() Description {

@@ -38,6 +38,7 @@ type pool struct {
 	stuck    func(w *worker, r stuckRequest)
 	served   func(w *worker, n int)
 	files    func(w *worker, list []byte)
+	over     func() // the server has ended
 	tickets  sync.Pool
 	base     time.Time
 	errands  sync.WaitGroup
@@ -397,6 +398,24 @@ func (p *pool) queueWait() time.Duration {
 		return 0
 	}
 	return p.now() - p.queue.front().since
+}
+
+// inFlight returns how many requests wait for a worker or for its answer, but for those whose handler waits with them.
+func (p *pool) inFlight() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	count := func(tickets []*ticket) {
+		for _, tk := range tickets {
+			if tk != nil && !tk.waits {
+				n++
+			}
+		}
+	}
+	for _, w := range p.workers {
+		count(w.flight)
+	}
+	count(p.queue.waiting)
+	return n
 }
 
 // idle returns the number of workers without a request.

@@ -24,7 +24,9 @@ func (w *worker) Receive(t *highball.Turn, b []byte) {
 
 // Closed implements highball.Receiver.
 func (w *worker) Closed(t *highball.Turn, err error) {
-	if err != io.EOF && err != highball.ErrServerClosed {
+	if err == highball.ErrServerClosed {
+		w.pool.over() // before the worker finds its stream closed and exits
+	} else if err != io.EOF {
 		w.pool.log.Warn("the stream of a worker has failed", "worker", w.number, "err", err)
 	}
 	w.pool.lost(t, w)

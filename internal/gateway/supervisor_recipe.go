@@ -24,11 +24,15 @@ func workerRecipe(cfg *Config, python *interpreter, number int, preload bool) (*
 	if err != nil {
 		return nil, err
 	}
+	source := workerSource
+	if cfg.Classes {
+		source = classesSource
+	}
 	return &launchSpec{
 		python: python.Path,
 		env:    workerEnvironment(cfg),
 		boot:   bootText,
-		source: workerSource,
+		source: source,
 		config: config,
 	}, nil
 }

@@ -11,12 +11,18 @@ var workerLoad string
 //go:embed worker_response.py
 var workerResponse string
 
+//go:embed worker_classes.py
+var workerClasses string
+
 //go:embed worker.py
 var workerMain string
 
 // workerSource is the program of a worker, which runs in the user's interpreter. worker.py, which opens with the theory of
 // its operation, comes last, since it runs as it is read.
 var workerSource = []byte(workerLoad + workerResponse + workerMain)
+
+// classesSource is that program for a worker whose target is a folder of classes.
+var classesSource = []byte(workerLoad + workerResponse + workerClasses + workerMain)
 
 // bootText is what an interpreter is given by -c. It reads descriptor 7 to its end: the length of the source in decimal, a
 // newline, the source, and the configuration, which the source finds as CONFIG. The name that the source is compiled under

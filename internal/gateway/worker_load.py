@@ -15,6 +15,8 @@ class Refusal(Exception):
 
 def load(target, factory):
     """Finds the application. Returns it, its name as it was found, and the file of its module."""
+    if 'load_classes' in globals():  # worker_classes.py is part of the program
+        return load_classes(target)
     if os.path.basename(target) == 'manage.py':
         return load_django(target)
     name, _, attribute = target.rpartition(':') if ':' in target else (target, '', '')

@@ -1,0 +1,335 @@
+//go:build linux
+
+package gateway
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"highball"
+	"highball/internal/servertest"
+)
+
+// gone waits for the end of the processes whose numbers stand in files.
+func gone(t *testing.T, files ...string) {
+	t.Helper()
+	for _, file := range files {
+		servertest.Eventually(t, "the process of "+file+" ends", func() bool {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return false
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			return err == nil && syscall.Kill(pid, 0) == syscall.ESRCH || isZombieOfOthers(pid)
+		})
+	}
+}
+
+// isZombieOfOthers reports whether a process is dead but not reaped by a parent other than this process.
+func isZombieOfOthers(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	fields := strings.Fields(rest)
+	return len(fields) > 1 && fields[0] == "Z" && fields[1] != strconv.Itoa(os.Getpid())
+}
+
+// children returns how many children this process has.
+func children(t *testing.T) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range all {
+		b, _ := os.ReadFile(name) // a thread may have ended
+		n += len(strings.Fields(string(b)))
+	}
+	return n
+}
+
+// stuckScript returns a script that notes itself and a child of its own, and ends of itself only after a long time.
+func stuckScript(dir string, before ...string) string {
+	return shell(append(before, "sleep 100 & echo $! >"+dir+"/child.new; mv "+dir+"/child.new "+dir+"/child",
+		"echo $$ >"+dir+"/self.new; mv "+dir+"/self.new "+dir+"/self", "wait")...)
+}
+
+func TestCGIDeadline(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		leaveNothing(t)
+		for _, trap := range []string{":", "trap '' TERM"} {
+			marks := t.TempDir()
+			s := serveCGI(t, d, &highball.Server{Deadlines: highball.Deadlines{Handler: 500 * time.Millisecond}},
+				CGIConfig{Dir: folder(t, map[string]string{"stuck": stuckScript(marks, trap)})})
+			if r := s.Dial(t).Get("/cgi-bin/stuck"); r.Status != 504 {
+				t.Errorf("status %d", r.Status)
+			}
+			gone(t, marks+"/self", marks+"/child")
+			s.awaitLog(t, "missed the handler's deadline")
+		}
+	})
+}
+
+func TestCGIClientLeaves(t *testing.T) {
+	leaveNothing(t)
+	for name, request := range map[string]string{
+		"waiting":   "GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n",
+		"sending":   "POST /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\nContent-Length: 10000000\r\n\r\nabc",
+		"receiving": "GET /cgi-bin/endless HTTP/1.1\r\nHost: t\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			marks := t.TempDir()
+			s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+				"stuck":   stuckScript(marks),
+				"endless": stuckScript(marks, `printf 'Content-Type: text/plain\n\n'`, "yes &"),
+			})})
+			c := s.Dial(t)
+			c.Send(request)
+			servertest.Eventually(t, "the script runs", func() bool {
+				_, err := os.Stat(marks + "/self")
+				return err == nil
+			})
+			c.Reset()
+			gone(t, marks+"/self", marks+"/child")
+		})
+	}
+}
+
+func TestCGIStopEndsScripts(t *testing.T) {
+	leaveNothing(t)
+	marks := t.TempDir()
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{"stuck": stuckScript(marks)})})
+	c := s.Dial(t)
+	c.Send("GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n")
+	servertest.Eventually(t, "the script runs", func() bool {
+		_, err := os.Stat(marks + "/self")
+		return err == nil
+	})
+	if err := s.cgi.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := children(t); n != 0 {
+		t.Errorf("%d processes are left", n)
+	}
+	if r := c.Receive("GET"); r.Status != 502 {
+		t.Errorf("the script's client got %d", r.Status)
+	}
+	if r := c.Get("/cgi-bin/stuck"); r.Status != 503 {
+		t.Errorf("afterwards a client got %d", r.Status)
+	}
+	gone(t, marks+"/child")
+}
+
+// What a script has printed is sent when it pauses, and while it goes on.
+func TestCGIStreams(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		leaveNothing(t)
+		fifo := filepath.Join(t.TempDir(), "go")
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+			"slow": shell(`printf 'Content-Type: text/plain\n\nfirst\n'`, "cat "+fifo),
+		})})
+		c := s.Dial(t)
+		c.Send("GET /cgi-bin/slow HTTP/1.1\r\nHost: t\r\n\r\n")
+		var got strings.Builder
+		b := make([]byte, 1000)
+		for !strings.Contains(got.String(), "first\n") {
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Write(b[:n])
+		}
+		if err := os.WriteFile(fifo, []byte("second"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.HasSuffix(got.String(), "0\r\n\r\n") {
+			n, err := c.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Write(b[:n])
+		}
+		if !strings.Contains(got.String(), "second") {
+			t.Errorf("got %q", got.String())
+		}
+	})
+}
+
+// A script may answer without reading what it is sent.
+func TestCGIAnswersEarly(t *testing.T) {
+	leaveNothing(t)
+	s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+		"early": shell(`printf 'Status: 413\nContent-Type: text/plain\n\ntoo much'`),
+	})})
+	c := s.Dial(t)
+	go c.Send("POST /cgi-bin/early HTTP/1.1\r\nHost: t\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000))
+	if r := c.Receive("POST"); r.Status != 413 || r.Body != "too much" {
+		t.Errorf("%d %q", r.Status, r.Body)
+	}
+}
+
+// A large body is passed on as it comes, and the output taken meanwhile, so that neither waits for the other.
+func TestCGILargeBodyBothWays(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		leaveNothing(t)
+		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+			"echo": shell(`printf 'Content-Type: text/plain\n\n'`, "cat"),
+		})})
+		body := strings.Repeat("0123456789", 1<<20)
+		for _, framing := range []string{
+			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body),
+			fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+		} {
+			c := s.Dial(t)
+			go c.Send("POST /cgi-bin/echo HTTP/1.1\r\nHost: t\r\n" + framing)
+			if r := c.Receive("POST"); r.Body != body {
+				t.Errorf("status %d, %d bytes, want %d", r.Status, len(r.Body), len(body))
+			}
+		}
+	})
+}
+
+func TestCGIStandardError(t *testing.T) {
+	leaveNothing(t)
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+		"says":  shell(`printf 'Content-Type: text/plain\n\nok'`, `printf 'bad \033thing\r\nnext' >&2`, "exit 3"),
+		"much":  shell(`printf 'Content-Type: text/plain\n\nok'`, "seq 1 1000 >&2", "head -c 5000 /dev/zero | tr '\\0' x >&2"),
+		"fails": shell("echo sorry >&2", "exit 7"),
+	})})
+	c := s.Dial(t)
+	if r := c.Get("/cgi-bin/says?x=1"); r.Status != 200 || r.Body != "ok" {
+		t.Errorf("got %+v", r)
+	}
+	s.awaitLog(t, `level=WARN msg="a CGI script says"`)
+	s.awaitLog(t, `script=/cgi-bin/says method=GET target="/cgi-bin/says?x=1" line="bad \x1bthing"`)
+	s.awaitLog(t, `line=next`)
+	s.awaitLog(t, `err="exit status 3"`)
+	c.Get("/cgi-bin/much")
+	s.awaitLog(t, `says too much`)
+	if n := strings.Count(s.log.String(), "a CGI script says\""); n > 2+3*stderrRate {
+		t.Errorf("%d lines were logged", n)
+	}
+	if r := c.Get("/cgi-bin/fails"); r.Status != 502 {
+		t.Errorf("status %d", r.Status)
+	}
+	s.awaitLog(t, "sorry")
+	s.awaitLog(t, "(exit status 7)")
+}
+
+// An answer that was cut by its script's death does not look whole.
+func TestCGIScriptIsKilled(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		leaveNothing(t)
+		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+			"dies": shell(`printf 'Content-Type: text/plain\n\npart'`, "kill -9 $$"),
+		})})
+		c := s.Dial(t)
+		c.Send("GET /cgi-bin/dies HTTP/1.1\r\nHost: t\r\n\r\n")
+		if r, err := c.TryReceive("GET"); err == nil && r.Status == 200 {
+			t.Errorf("a whole answer: %+v", r)
+		}
+		s.awaitLog(t, "signal: killed")
+	})
+}
+
+// Two hundred clients at once get at most the processes that are allowed, the others wait in turn, and what is too much is
+// refused.
+func TestCGIForkStorm(t *testing.T) {
+	leaveNothing(t)
+	marks := t.TempDir()
+	const clients, most, queue = 200, 8, 100
+	s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{
+		Dir: folder(t, map[string]string{"count": shell(
+			"touch "+marks+"/$$", "ls "+marks+" | wc -l >"+marks+"/../n$$", "sleep 0.05", "rm "+marks+"/$$",
+			`printf 'Content-Type: text/plain\n\n'`, "cat "+marks+"/../n$$")}),
+		MaxProcesses: most, QueueLimit: queue, QueueDeadline: time.Minute,
+	})
+	var served, refused atomic.Int64
+	var all sync.WaitGroup
+	for range clients {
+		all.Go(func() {
+			c := s.Dial(t)
+			defer c.Close()
+			c.Send("GET /cgi-bin/count HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+			r, err := c.TryReceive("GET")
+			switch {
+			case err != nil:
+				t.Error(err)
+			case r.Status == 200:
+				served.Add(1)
+				if n, err := strconv.Atoi(strings.TrimSpace(r.Body)); err != nil || n > most {
+					t.Errorf("%q scripts at once, of at most %d", r.Body, most)
+				}
+			case r.Status == 503 && r.Value("Retry-After") != "":
+				refused.Add(1)
+			default:
+				t.Errorf("got %+v", r)
+			}
+		})
+	}
+	all.Wait()
+	if served.Load() < most+queue || refused.Load() == 0 {
+		t.Errorf("%d requests were served and %d refused", served.Load(), refused.Load())
+	}
+	servertest.Eventually(t, "no zombie is left", func() bool { return children(t) == 0 })
+}
+
+func TestCGIQueueDeadline(t *testing.T) {
+	leaveNothing(t)
+	marks := t.TempDir()
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{
+		Dir: folder(t, map[string]string{"stuck": stuckScript(marks)}), MaxProcesses: 1, QueueDeadline: 50 * time.Millisecond,
+	})
+	first := s.Dial(t)
+	first.Send("GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n")
+	servertest.Eventually(t, "the script runs", func() bool {
+		_, err := os.Stat(marks + "/self")
+		return err == nil
+	})
+	if r := s.Dial(t).Get("/cgi-bin/stuck"); r.Status != 503 || r.Value("Retry-After") == "" {
+		t.Errorf("got %+v", r)
+	}
+	s.awaitLog(t, errNoProcess.Error())
+}
+
+// orphanVariable has the test binary be a server that is killed.
+const orphanVariable = "HIGHBALL_TEST_CGI_ORPHAN"
+
+// A script dies with its server, even if that is killed.
+func TestCGIServerIsKilled(t *testing.T) {
+	if marks := os.Getenv(orphanVariable); marks != "" {
+		s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+			"stuck": shell("echo $$ >"+marks+"/self.new; mv "+marks+"/self.new "+marks+"/self", "exec sleep 100"),
+		})})
+		s.Dial(t).Get("/cgi-bin/stuck")
+		return
+	}
+	marks := t.TempDir()
+	server := exec.Command(os.Args[0], "-test.run=^TestCGIServerIsKilled$")
+	server.Env = append(os.Environ(), orphanVariable+"="+marks)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	servertest.Eventually(t, "the script runs", func() bool {
+		_, err := os.Stat(marks + "/self")
+		return err == nil
+	})
+	_ = server.Process.Kill() // it runs, since its script does
+	_ = server.Wait()         // it was killed
+	gone(t, marks+"/self")
+}

@@ -1,0 +1,152 @@
+//go:build unix
+
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"highball"
+)
+
+// cgiSystem tells whether scripts can be run here.
+func cgiSystem() error { return nil }
+
+// scriptProcess is a script's process, which leads a process group.
+type scriptProcess struct {
+	child *os.Process
+
+	mu     sync.Mutex // guards reaped
+	reaped bool       // the group's number may belong to others
+}
+
+// signal sends a signal to the script's group.
+func (p *scriptProcess) signal(sig syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		_ = unix.Kill(-p.child.Pid, sig) // all may have ended
+	}
+}
+
+// wait waits for the script's end. What is left of its group is killed if the script was killed, or ended by intent: after an
+// orderly exit it is the script's own affair.
+func (p *scriptProcess) wait(ending func() bool) exit {
+	if diedOfSignal(p.child.Pid) || ending() {
+		p.signal(syscall.SIGKILL)
+	}
+	state, err := p.child.Wait()
+	p.mu.Lock()
+	p.reaped = true
+	p.mu.Unlock()
+	if err != nil {
+		return exit{text: err.Error()}
+	}
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return exit{text: state.String(), ok: state.Success(), signal: ok && status.Signaled()}
+}
+
+// scriptPipes are the ends of what is between the server and a script.
+type scriptPipes struct {
+	stdin, stdout, stderr *os.File    // the server's, which do not block a thread; stdin may be nil
+	theirs                [3]*os.File // a nil one is the server's to give
+}
+
+func openScriptPipes(feeding bool) (_ *scriptPipes, err error) {
+	p := &scriptPipes{}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	open := func(name string, ours, theirs **os.File, input bool) {
+		if err != nil {
+			return
+		}
+		var r, w int
+		if r, w, err = pipe(); err != nil {
+			return
+		}
+		if input {
+			r, w = w, r
+		}
+		err = unix.SetNonblock(r, true) // for the runtime's poller; the other end has its own mode
+		*ours, *theirs = os.NewFile(uintptr(r), "cgi:"+name), os.NewFile(uintptr(w), "cgi:"+name)
+	}
+	if feeding {
+		open("stdin", &p.stdin, &p.theirs[0], true)
+	}
+	open("stdout", &p.stdout, &p.theirs[1], false)
+	open("stderr", &p.stderr, &p.theirs[2], false)
+	return p, err
+}
+
+// closeTheirs closes the script's ends, of which it has its own copies.
+func (p *scriptPipes) closeTheirs() {
+	for _, f := range p.theirs {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+func (p *scriptPipes) close() {
+	p.closeTheirs()
+	for _, f := range []*os.File{p.stdin, p.stdout, p.stderr} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// launch starts the script. Without stdin it is given a pipe that the handler feeds.
+func (r *cgiRun) launch(env, args []string, stdin *os.File) error {
+	p, err := openScriptPipes(stdin == nil)
+	if err != nil {
+		return startError(r.script, err)
+	}
+	attr := &os.ProcAttr{
+		Dir: r.script.dir(), Env: env, Sys: childAttributes(),
+		Files: []*os.File{cmp.Or(stdin, p.theirs[0]), p.theirs[1], p.theirs[2]},
+	}
+	argv := slices.Concat(r.script.argv, args)
+	var child *os.Process
+	r.cgi.spawner.do(func() { child, err = os.StartProcess(argv[0], argv, attr) })
+	if err != nil {
+		p.close()
+		return startError(r.script, err)
+	}
+	p.closeTheirs()
+	r.stdin, r.stdout, r.stderr = p.stdin, p.stdout, readOutput(p.stderr, r.lines.line)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.proc = (&scriptProcess{child: child}); r.cause != nil {
+		r.terminateLocked()
+	}
+	return nil
+}
+
+// startError turns the error of a script that could not be started into an answer, and says what may help.
+func startError(s *script, err error) error {
+	status, hint := 500, ""
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		status, hint = 403, ": it or the interpreter of its #! line may not be executed"
+	case errors.Is(err, unix.ENOEXEC):
+		hint = ": it has no #! line, and there is no interpreter for files like it"
+	case errors.Is(err, unix.ENOENT):
+		hint = ": the interpreter of its #! line does not exist (or the line ends with a carriage return)"
+	case errors.Is(err, unix.E2BIG):
+		status, hint = 431, ": the request is too large for an environment"
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
+		status = 503
+	}
+	return &highball.Error{Status: status, Err: fmt.Errorf("cannot start the CGI script %s: %w%s", s.file, err, hint)}
+}

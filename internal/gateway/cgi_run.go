@@ -1,0 +1,371 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"highball"
+)
+
+const (
+	firstPart  = 8 << 10                // bytes of a body that are waited for, so that short ones leave with their head
+	firstPause = 5 * time.Millisecond   // for so long
+	exitPause  = 100 * time.Millisecond // for which the end of a script is waited for when its output has ended
+	afterwork  = time.Minute            // for which a script may go on after that
+	stopGrace  = time.Second            // between SIGTERM and SIGKILL
+)
+
+var (
+	errOverstay  = errors.New("the script went on for too long after the end of its output")
+	errUnwanted  = errors.New("the rest of the script's output is not wanted")
+	errNoOutput  = errors.New("the script has printed nothing")
+	errHeadUnend = errors.New("the output of the script has ended within its header block: an empty line is missing")
+)
+
+// exit is how a script has ended.
+type exit struct {
+	text   string // such as "exit status 1"
+	ok     bool
+	signal bool // it was killed
+}
+
+// cgiRun is a script at work for one request. One goroutine attends it: it takes off what the script prints, so that
+// no slow client holds a process, and waits for the script's end. Meanwhile the handler's goroutine feeds the script, and
+// sends what was taken off.
+//
+// A script's exit is not looked at before its output has ended: until then its process, dead or not, keeps the number of its
+// group from being used again, so that what it has left behind can be killed.
+type cgiRun struct {
+	cgi            *CGI
+	script         *script
+	method, target string
+
+	stdin  *os.File // nil unless the handler feeds the script
+	stdout *os.File
+	stderr *output
+	lines  *stderrLog
+	spool  *spool
+	resume chan struct{}
+	paused atomic.Bool // the spool has enough
+
+	known chan struct{} // closed when the following are settled
+	head  *scriptHead
+	err   error // in place of head
+
+	mu     sync.Mutex // guards the following fields
+	proc   *scriptProcess
+	cause  error       // why the script is being ended
+	forced bool        // kill was called
+	force  *time.Timer // of stop, then of kill
+	over   bool        // the script is no more
+}
+
+// start starts the script with the given arguments, environment, and standard input; without one it will be fed. The caller has
+// entered; the run leaves for it when the script has ended, unless there is an error.
+func (c *CGI) start(s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
+	run := &cgiRun{
+		cgi: c, script: s, method: e.method, target: e.target,
+		resume: make(chan struct{}, 1), known: make(chan struct{}),
+	}
+	run.lines = &stderrLog{run: run}
+	run.spool = newSpool(run.pause)
+	if !c.register(run) {
+		return nil, &highball.Error{Status: 503, Err: errCGIStopping}
+	}
+	if err := run.launch(c.environFor(s, e), args, stdin); err != nil {
+		c.forget(run)
+		return nil, err
+	}
+	go run.attend()
+	return run, nil
+}
+
+// pause implements the spool's full.
+func (r *cgiRun) pause(full bool) {
+	r.paused.Store(full)
+	if !full {
+		select {
+		case r.resume <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// stop ends the script and what it has started, for the given cause, of which the first counts.
+func (r *cgiRun) stop(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil {
+		r.cause = cause
+		r.terminateLocked()
+	}
+}
+
+func (r *cgiRun) terminateLocked() {
+	if r.proc != nil && !r.over {
+		r.proc.signal(syscall.SIGTERM)
+		if r.force != nil {
+			r.force.Stop()
+		}
+		r.force = time.AfterFunc(stopGrace, r.kill)
+	}
+}
+
+// kill ends them at once. What has left the script's process group lives on, but nobody listens to it any more.
+func (r *cgiRun) kill() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forced = true
+	if r.proc != nil {
+		r.proc.signal(syscall.SIGKILL)
+		_ = r.stdout.SetReadDeadline(time.Unix(1, 0)) // it may be closed
+		r.quitFeeding()
+	}
+	r.pause(false)
+}
+
+// quitFeeding ends a wait of feed for the script.
+func (r *cgiRun) quitFeeding() {
+	if r.stdin != nil {
+		_ = r.stdin.SetWriteDeadline(time.Unix(1, 0)) // it may be closed
+	}
+}
+
+// ending returns why the script is being ended, nil if it is not.
+func (r *cgiRun) ending() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cause
+}
+
+// leave tells the run that its output is not wanted any more. The script may go on for a while.
+func (r *cgiRun) leave() {
+	r.spool.abandon()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil && !r.over {
+		r.force = time.AfterFunc(afterwork, func() { r.stop(errUnwanted) })
+	}
+}
+
+// feed copies a request's body to the script, as fast as this reads. That it reads no more is no error.
+func (r *cgiRun) feed(ctx context.Context, body io.Reader) error {
+	defer r.stdin.Close()
+	// While the script keeps the handler waiting, nobody else notices that the client leaves.
+	over := context.AfterFunc(ctx, func() { r.stop(context.Cause(ctx)) })
+	defer over()
+	b := make([]byte, 32<<10)
+	for {
+		n, err := body.Read(b)
+		if n > 0 {
+			if _, err := r.stdin.Write(b[:n]); err != nil {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// attend takes the script's output and waits for its end.
+func (r *cgiRun) attend() {
+	rest, ended, err := r.readHead()
+	if err == nil {
+		if rest, ended, err = r.gather(rest, ended); err == nil && len(rest) > 0 {
+			err = r.spool.put(rest)
+		}
+	}
+	headless := err != nil
+	if !headless && !ended {
+		close(r.known)
+		err = r.copyBody()
+	}
+	r.quitFeeding()
+	if headless && !errors.Is(err, errNoOutput) && !errors.Is(err, errHeadUnend) {
+		r.stop(err) // which is not at its end
+	}
+	over := make(chan struct{})
+	var how exit
+	go func() {
+		defer close(over)
+		how = r.proc.wait(func() bool { return r.ending() != nil })
+	}()
+	patience := time.NewTimer(exitPause)
+	defer patience.Stop()
+	exited := false
+	select {
+	case <-over:
+		exited = true
+	case <-patience.C:
+	}
+	reported := r.settle(headless, ended, exited, how, err)
+	if !exited {
+		late := time.AfterFunc(afterwork, func() { r.stop(errOverstay) })
+		<-over
+		late.Stop()
+	}
+	r.finish(how, reported)
+}
+
+// settle gives the handler what there is when the output has ended, and reports whether that tells how the script did.
+func (r *cgiRun) settle(headless, whole, exited bool, how exit, err error) (reported bool) {
+	if cause := r.ending(); cause != nil && err == nil {
+		err = cause
+	}
+	if err == nil && exited && how.signal {
+		err = fmt.Errorf("the script has ended early: %s", how.text)
+		reported = true
+	}
+	switch {
+	case headless && r.cgi.cfg.Lenient && errors.Is(err, errNoOutput) && exited && how.ok:
+		r.head, err = lenientHead(), nil
+	case headless:
+		if exited && r.ending() == nil {
+			err = fmt.Errorf("%w (%s)", err, how.text)
+			reported = true
+		}
+		r.err = err
+	}
+	r.spool.end(err)
+	if headless || whole {
+		close(r.known)
+	}
+	return reported
+}
+
+// finish frees what the run has, when the script is no more.
+func (r *cgiRun) finish(how exit, reported bool) {
+	r.mu.Lock()
+	cause := r.cause
+	r.over = true
+	if r.force != nil {
+		r.force.Stop()
+	}
+	r.mu.Unlock()
+	_ = r.stdout.Close()
+	r.stderr.finish(nil)
+	r.lines.close()
+	if errors.Is(cause, errOverstay) || errors.Is(cause, errUnwanted) {
+		r.log("a CGI script was ended", "err", cause)
+	} else if cause == nil && !how.ok && !reported {
+		r.log("a CGI script has failed", "err", how.text)
+	}
+	r.cgi.forget(r)
+	r.cgi.leave()
+}
+
+// log writes a warning that says which script and request it is about.
+func (r *cgiRun) log(message string, args ...any) {
+	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "method", r.method, "target", r.target}, args...)...)
+}
+
+// readHead reads the header block, and returns what was read behind it, and whether that is all.
+func (r *cgiRun) readHead() (rest []byte, ended bool, err error) {
+	lenient := r.cgi.cfg.Lenient
+	b := make([]byte, 0, 4<<10)
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.stdout.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		end, malformed := headEnd(b, r.script.nph)
+		if malformed == nil && end > 0 {
+			var h *scriptHead
+			if h, malformed = parseScriptHead(string(b[:end]), r.script.nph); malformed == nil {
+				r.head = h
+				return b[end:], err != nil, nil
+			}
+		}
+		if malformed == nil && err != nil {
+			malformed = errHeadUnend
+			if len(b) == 0 {
+				return nil, true, errNoOutput
+			}
+		}
+		switch {
+		case malformed == nil:
+		case lenient && (errors.Is(malformed, errNoHead) || errors.Is(malformed, errHeadUnend)):
+			r.head = lenientHead()
+			return b, err != nil, nil
+		default:
+			return nil, err != nil, malformed
+		}
+	}
+}
+
+// gather reads the first part of the body as long as it comes without a pause.
+func (r *cgiRun) gather(b []byte, ended bool) ([]byte, bool, error) {
+	if ended || r.head.local {
+		return b, ended, nil
+	}
+	r.limitRead(time.Now().Add(firstPause))
+	defer r.limitRead(time.Time{})
+	b = bytes.Clone(b)
+	for len(b) < firstPart {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.stdout.Read(b[len(b):min(cap(b), firstPart)])
+		b = b[:len(b)+n]
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break // the next read tells whether it was another's deadline
+		}
+		if err != nil {
+			return b, true, nil
+		}
+	}
+	return b, false, nil
+}
+
+// limitRead bounds reads, unless kill has ended them.
+func (r *cgiRun) limitRead(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.forced {
+		_ = r.stdout.SetReadDeadline(until) // of a pipe that is open
+	}
+}
+
+// copyBody puts what the script prints into the spool, until the end.
+func (r *cgiRun) copyBody() error {
+	b := make([]byte, 32<<10)
+	for {
+		for r.paused.Load() {
+			<-r.resume
+		}
+		n, err := r.stdout.Read(b)
+		if n > 0 {
+			if err := r.spool.put(b[:n]); err != nil {
+				r.stop(err)
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return r.readError(err)
+		}
+	}
+}
+
+// readError returns what a failed read of the output means.
+func (r *cgiRun) readError(err error) error {
+	if cause := r.ending(); cause != nil {
+		return cause
+	}
+	return fmt.Errorf("cannot read the script's output: %w", err)
+}
