@@ -76,8 +76,8 @@ func TestFenced(t *testing.T) {
 // Every configuration in the documents is one that the server takes. Its folders and files are made for it, and one that shows
 // no site is given one.
 func TestDocumentedConfigurations(t *testing.T) {
-	folders := regexp.MustCompile(`(?m)^\s*root = "(.*)"`)
-	files := regexp.MustCompile(`"([^"]*\.html)"`)
+	folders := regexp.MustCompile(`(?m)^\s*(?:root|dir|python|cgi|classes) = "([^"]*)"`)
+	files := regexp.MustCompile(`"([^"]*\.(?:html|env|py))(?::\w+)?"`)
 	for _, b := range documents(t, "toml") {
 		dir := t.TempDir()
 		make := func(path, text string) {
@@ -107,9 +107,17 @@ func TestDocumentedConfigurations(t *testing.T) {
 
 // The reference names every key there is, and no other.
 func TestDocumentedKeys(t *testing.T) {
-	source, err := os.ReadFile("internal/config/toml.go")
+	sources, err := filepath.Glob("internal/config/toml*.go")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var source []byte
+	for _, file := range sources {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	text, err := os.ReadFile("docs/configuration.md")
 	if err != nil {
@@ -121,11 +129,11 @@ func TestDocumentedKeys(t *testing.T) {
 			known[m[1]] = true
 		}
 	}
-	if len(known) < 20 {
+	if len(known) < 50 {
 		t.Fatalf("found the keys %v only", known)
 	}
 	documented := make(map[string]bool)
-	for _, m := range regexp.MustCompile("(?m)^(?:\\| |## .*)`\\[*(\\w+)\\]*`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^(?:\\| |## )`\\[*(?:site\\.)?(\\w+)(?:\\.NAME)?\\]*`").FindAllStringSubmatch(string(text), -1) {
 		documented[m[1]] = true
 		if !known[m[1]] {
 			t.Errorf("docs/configuration.md explains %s, which is no key", m[1])

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"highball"
@@ -172,6 +173,34 @@ func ExampleResponse_Flush() {
 	// data: 1
 	// data: 2
 	// data: 3
+}
+
+// counter counts what is posted to it.
+type counter struct{ count atomic.Int64 }
+
+func (c *counter) Get(w *highball.Response, _ *highball.Request) error {
+	_, err := fmt.Fprintln(w, c.count.Load())
+	return err
+}
+
+func (c *counter) Post(w *highball.Response, r *highball.Request) error {
+	c.count.Add(1)
+	return c.Get(w, r)
+}
+
+func ExampleMethods() {
+	h, err := highball.Methods(new(counter))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	demonstrate(h, func(url string) {
+		show("POST", url, "")
+		show("GET", url, "")
+	})
+	// Output:
+	// 200 1
+	// 200 1
 }
 
 // status answers with what is the same for everybody and every time.
