@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,7 +34,10 @@ type stateKey struct{}
 
 func setUp(env *testscript.Env) error {
 	env.Values[stateKey{}] = &state{map[string]*server{}, map[string]*held{}}
-	return nil
+	tour, err := filepath.Abs("../../examples/tour")
+	env.Setenv("TOUR", tour)
+	env.Setenv("BIN", filepath.SplitList(env.Getenv("PATH"))[0]) // where highball is, and no other program
+	return err
 }
 
 // get STATUS URL [FIELD...] sends a GET request with the given header fields ("Host: example.org") and expects the status. The

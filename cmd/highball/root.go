@@ -18,6 +18,7 @@ const about = `Highball serves what you point it at.
   highball web.conf             the configuration of an older server
   highball highball.toml        a configuration; the same as "highball run highball.toml"
   highball run examples/tour    the highball.toml in a folder
+  highball check examples/tour  what is wrong with it; "highball routes" shows what answers where
 
 A flag goes before the environment, the environment before the file, the file before the built-in value. Variables are PORT,
 WEB_CONCURRENCY (of --workers), and HIGHBALL_ with the name of most flags, such as HIGHBALL_ACCESS_LOG; those of switches are 1 or 0. An argument that is also a
@@ -41,7 +42,10 @@ func newRoot(std stdio, environ []string) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(flagError)
 	addFlags(root.Flags())
-	root.AddCommand(newRun(std, environ), newVersion(), newMan())
+	root.AddCommand(newRun(std, environ),
+		newInspection(std, environ, "check", "Check a configuration: all that run would find wrong, without listening", app.Check),
+		newInspection(std, environ, "routes", "Show what answers where in a configuration", app.Routes),
+		newVersion(), newMan())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -90,6 +94,24 @@ func serving(task app.Task, std stdio, environ []string) func(*cobra.Command, []
 		defer stop()
 		env := app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Signals: signals, Version: module()}
 		return misspelt(c, order, app.Serve(c.Context(), order, env))
+	}
+}
+
+// newInspection returns a command that looks at a configuration and serves nothing.
+func newInspection(std stdio, environ []string, name, about string, inspect func(app.Order, app.Env) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   name + " [FILE | DIR]",
+		Short: about,
+		Long:  about + `. The argument is that of "highball run". The status is 1 if there are faults.`,
+		Args:  atMostOne,
+		RunE: func(_ *cobra.Command, args []string) error {
+			order := app.Order{Task: app.RunConfiguration}
+			if len(args) == 1 {
+				order.Argument = args[0]
+			}
+			return inspect(order, app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Version: module()})
+		},
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 	}
 }
 

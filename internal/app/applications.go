@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"highball"
 	"highball/internal/config"
@@ -20,24 +21,40 @@ type application struct {
 	*gateway.App
 }
 
-// openApplications checks the applications of c and finds their interpreters. No worker runs yet.
+// inFlight returns the number of requests that are with workers, or wait for one, and that no handler's goroutine is at work on.
+func (all applications) inFlight() (n int64) {
+	for _, one := range all {
+		n += int64(one.InFlight())
+	}
+	return n
+}
+
+// openApplications checks the applications of c and finds their interpreters. No worker runs yet. The error tells of all that
+// cannot be used; the others are returned beside it.
 func openApplications(c *config.Config, env Env, log *slog.Logger) (applications, error) {
 	var all applications
+	var errs []error
 	for i := range c.Apps {
 		a := &c.Apps[i]
 		cfg, err := gatewayConfig(a)
 		if err != nil {
-			return nil, err
+			errs = append(errs, at(a.Pos, err))
+			continue
 		}
 		cfg.Environ, cfg.Debug, cfg.Version, cfg.Logger = env.Environ, c.Debug, env.Version, log
-		cfg.Output = workerOutput(env.Stderr, terminalOf(env.Stderr, env.Environ))
+		label := "worker"
+		if len(c.Apps) > 1 {
+			label = a.Name
+		}
+		cfg.Output = workerOutput(env.Stderr, terminalOf(env.Stderr, env.Environ), label)
 		opened, err := gateway.New(cfg)
 		if err != nil {
-			return nil, err
+			errs = append(errs, at(a.Pos, err))
+			continue
 		}
 		all = append(all, application{a.Name, opened})
 	}
-	return all, nil
+	return all, together(errs...)
 }
 
 // find returns the application of that name, or nil.
@@ -77,12 +94,14 @@ func (all applications) reload(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// stop ends all workers: when they have finished what they have, or by force when ctx ends.
+// stop ends all workers, those of all applications at once: when they have finished what they have, or by force when ctx ends.
 func (all applications) stop(ctx context.Context) error {
-	var errs []error
-	for _, a := range all {
-		errs = append(errs, a.Stop(ctx))
+	errs := make([]error, len(all))
+	var stops sync.WaitGroup
+	for i, a := range all {
+		stops.Go(func() { errs[i] = a.Stop(ctx) })
 	}
+	stops.Wait()
 	return errors.Join(errs...)
 }
 
@@ -96,9 +115,14 @@ func gatewayConfig(a *config.App) (gateway.Config, error) {
 		}
 		env = append(fromFile, a.Env...)
 	}
+	target := a.WSGI
+	if a.Classes != "" {
+		target = a.Classes
+	}
 	return gateway.Config{
 		Name:           a.Name,
-		Target:         a.WSGI,
+		Target:         target,
+		Classes:        a.Classes != "",
 		Factory:        a.Factory,
 		Dir:            a.Dir,
 		Python:         a.Python,
@@ -119,10 +143,11 @@ func gatewayConfig(a *config.App) (gateway.Config, error) {
 	}, nil
 }
 
-// workerOutput returns a function that writes a line of a worker to w, in one piece, so that those of several workers do not mix.
-func workerOutput(w io.Writer, t terminal) func(worker int, line []byte) {
+// workerOutput returns a function that writes a line of a worker to w, in one piece, so that those of several workers do not mix. The label
+// says whose workers they are.
+func workerOutput(w io.Writer, t terminal, label string) func(worker int, line []byte) {
 	return func(worker int, line []byte) {
-		text := append([]byte(t.style(dim, fmt.Sprintf("[worker %d]", worker))), ' ')
+		text := append([]byte(t.style(dim, fmt.Sprintf("[%s %d]", label, worker))), ' ')
 		text = append(append(text, line...), '\n')
 		_, _ = w.Write(text) // nobody could be told
 	}

@@ -43,8 +43,8 @@ func says(text string) highball.Handler {
 func TestMostSpecificPrefixAnswers(t *testing.T) {
 	app, static, deep, other := says("app"), says("static"), says("deep"), says("other")
 	for name, places := range map[string][]place{
-		"in one order":   {{"", "/", app}, {"", "/static/", static}, {"", "/static/deep/", deep}, {"b.example", "/", other}},
-		"in the reverse": {{"b.example", "/", other}, {"", "/static/deep/", deep}, {"", "/static/", static}, {"", "/", app}},
+		"in one order":   {{"", "/", nil, app}, {"", "/static/", nil, static}, {"", "/static/deep/", nil, deep}, {"b.example", "/", nil, other}},
+		"in the reverse": {{"b.example", "/", nil, other}, {"", "/static/deep/", nil, deep}, {"", "/static/", nil, static}, {"", "/", nil, app}},
 	} {
 		c := serveSites(t, places...).dial(t)
 		for _, test := range []struct{ host, path, want string }{
@@ -69,7 +69,7 @@ func TestMostSpecificPrefixAnswers(t *testing.T) {
 }
 
 func TestMountedApplicationLeavesTheRest(t *testing.T) {
-	c := serveSites(t, place{"", "/shop/", says("app")}).dial(t)
+	c := serveSites(t, place{"", "/shop/", nil, says("app")}).dial(t)
 	for path, want := range map[string]int{"/": 404, "/shop": 200, "/shop/": 200, "/shop/a": 200, "/shopping": 404} {
 		c.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
 		if res, _ := c.answer("POST"); res.StatusCode != want {
@@ -114,8 +114,8 @@ func (v *versatile) ServeLater(*highball.Turn, *highball.Request, highball.Later
 // What a handler can do besides Serve reaches it through whatever wraps it; what is for the server as a whole does not.
 func TestEveryWayReachesTheHandler(t *testing.T) {
 	for name, places := range map[string]func(*versatile) []place{
-		"alone":    func(v *versatile) []place { return []place{{"", "/", v}} },
-		"in a mux": func(v *versatile) []place { return []place{{"", "/", v}, {"", "/static/", says("static")}} },
+		"alone":    func(v *versatile) []place { return []place{{"", "/", nil, v}} },
+		"in a mux": func(v *versatile) []place { return []place{{"", "/", nil, v}, {"", "/static/", nil, says("static")}} },
 	} {
 		v := new(versatile)
 		l := serveSites(t, places(v)...)
@@ -166,9 +166,9 @@ func TestLimitOfApplications(t *testing.T) {
 
 func TestWorkerOutput(t *testing.T) {
 	var w bytes.Buffer
-	workerOutput(&w, terminal{})(1, []byte("hello"))
-	workerOutput(&w, terminal{pretty: true, colour: true})(12, nil)
-	if got, want := w.String(), "[worker 1] hello\n\x1b[2m[worker 12]\x1b[0m \n"; got != want {
+	workerOutput(&w, terminal{}, "worker")(1, []byte("hello"))
+	workerOutput(&w, terminal{pretty: true, colour: true}, "shop")(12, nil)
+	if got, want := w.String(), "[worker 1] hello\n\x1b[2m[shop 12]\x1b[0m \n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -176,7 +176,7 @@ func TestWorkerOutput(t *testing.T) {
 func TestRouteToNowhere(t *testing.T) {
 	site := config.DefaultSite("")
 	site.Routes = []config.Route{{Path: "/", App: "shop"}}
-	if _, err := openSites(&config.Config{Sites: []config.Site{site}}, nil, nil); err == nil || !strings.Contains(err.Error(), `"shop"`) {
+	if _, err := openSites(&config.Config{Sites: []config.Site{site}}, nil, Env{}, nil); err == nil || !strings.Contains(err.Error(), `"shop"`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -23,6 +23,7 @@ type banner struct {
 
 // pool is what a person is told of an application.
 type pool struct {
+	name        string // where there are several
 	interpreter string // with its version
 	workers     string
 }
@@ -69,13 +70,16 @@ func (b *banner) describe(c *config.Config, apps applications) {
 			b.subject = quoted(d.App) // as it was found: of a module alone, with the name that is served
 		}
 		b.addPool(d)
+		if len(apps) > 1 {
+			b.pools[i].name = quoted(a.name)
+		}
 	}
 	for _, s := range c.Sites {
 		for _, r := range s.Routes {
 			switch {
 			case r.Root != "":
 				b.folders = append(b.folders, quoted(r.Path))
-			case r.Path != "/" && s.Root == "" && len(c.Sites) == 1 && len(apps) == 1:
+			case r.App != "" && r.Pos.Line == 0 && r.Path != "/" && s.Root == "" && len(c.Sites) == 1 && len(apps) == 1:
 				b.extend(r.Path)
 			}
 		}
@@ -91,6 +95,14 @@ func (b *banner) addPool(d gateway.Description) {
 		p.workers += fmt.Sprintf(" of %d threads", d.Threads)
 	}
 	b.pools = append(b.pools, p)
+}
+
+// parts returns what there is to tell.
+func (p pool) parts() []string {
+	if p.interpreter == "" {
+		return []string{p.workers}
+	}
+	return []string{p.interpreter, p.workers}
 }
 
 // extend puts a path behind the URLs.
@@ -130,10 +142,12 @@ func (b banner) text(t terminal) string {
 		}
 		with := ""
 		for _, p := range b.pools {
-			for _, part := range []string{p.interpreter, p.workers} {
-				if part != "" {
-					with += ", " + part
+			for i, part := range p.parts() {
+				with += ", "
+				if i == 0 && p.name != "" {
+					with += p.name + ": "
 				}
+				with += part
 			}
 		}
 		if len(b.folders) > 0 {
@@ -151,6 +165,10 @@ func (b banner) text(t terminal) string {
 	fmt.Fprintf(&s, "\n  %s\n\n", t.style(bold, "highball"))
 	line("serving", b.subject)
 	for _, p := range b.pools {
+		if p.name != "" {
+			line("app", p.name+": "+strings.Join(p.parts(), ", "))
+			continue
+		}
 		if p.interpreter != "" {
 			line("Python", p.interpreter)
 		}

@@ -32,23 +32,32 @@ type App struct {
 // Build makes the server that c describes. It opens the sites' folders and the access log's file and finds the applications'
 // interpreters, but binds no address and starts no worker. An App that was built must be closed.
 func Build(c *config.Config, env Env) (*App, error) {
+	a, err := assemble(c, env)
+	if err == nil {
+		err = a.openAccessLog(c.Log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// assemble makes all of an App but its access log, whose file would be made by that. The App must be closed in any case.
+func assemble(c *config.Config, env Env) (*App, error) {
 	a := &App{
 		env:           env,
 		log:           terminalOf(env.Stderr, env.Environ).logger(env.Stderr, level(c.Debug)),
 		listeners:     c.Listen,
 		drainDeadline: DrainDeadline,
 	}
-	if err := a.build(c); err != nil {
-		return nil, errors.Join(err, a.Close())
-	}
-	return a, nil
+	return a, a.assemble(c)
 }
 
-func (a *App) build(c *config.Config) (err error) {
-	if a.apps, err = openApplications(c, a.env, a.log); err != nil {
-		return err
-	}
-	if a.sites, err = openSites(c, a.apps, a.log); err != nil {
+func (a *App) assemble(c *config.Config) error {
+	var unusable, unopened error
+	a.apps, unusable = openApplications(c, a.env, a.log)
+	a.sites, unopened = openSites(c, a.apps, a.env, a.log)
+	if err := together(unusable, unopened); err != nil {
 		return err
 	}
 	next, err := a.sites.handler()
@@ -66,7 +75,7 @@ func (a *App) build(c *config.Config) (err error) {
 	if c.Trace {
 		a.server.Trace = a.env.Stderr
 	}
-	return a.openAccessLog(c.Log)
+	return nil
 }
 
 func (a *App) openAccessLog(l config.Log) (err error) {
@@ -128,11 +137,15 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// stopApplications ends the workers, once.
+// stopApplications ends the workers and the scripts, once.
 func (a *App) stopApplications(ctx context.Context) error {
 	if a.stopped {
 		return nil
 	}
 	a.stopped = true
-	return a.apps.stop(ctx)
+	var scripts error
+	if a.sites != nil {
+		scripts = a.sites.scripts.stop(ctx)
+	}
+	return errors.Join(a.apps.stop(ctx), scripts)
 }

@@ -157,7 +157,7 @@ func statOf(path, thing string) (fs.FileInfo, error) {
 func (f *flags) applyTo(c *config.Config) error {
 	for i := range c.Apps {
 		a := &c.Apps[i]
-		if f.factory != nil {
+		if f.factory != nil && a.Classes == "" {
 			a.Factory = *f.factory
 		}
 		if f.envFile != nil {
@@ -196,13 +196,16 @@ func (f *flags) applyToSite(s *config.Site) error {
 		s.UploadOverwrite = *f.uploadOverwrite
 	}
 	for i := range s.Routes {
-		if r := &s.Routes[i]; r.App != "" && f.mount != "" {
+		if r := &s.Routes[i]; r.App != "" && f.mount != "" && r.Pos.Line == 0 { // a file says where its applications are
 			r.Path = f.mount
 		}
 	}
 	for _, r := range f.statics {
 		taken := func(other config.Route) bool { return other.Path == r.Path }
-		if slices.ContainsFunc(s.Routes, taken) {
+		if i := slices.IndexFunc(s.Routes, taken); i >= 0 {
+			if at := s.Routes[i].Pos; at.Line != 0 {
+				return &UsageError{fmt.Sprintf("--static: there is a route for %q already, at %s", r.Path, at), "give the folder a path of its own"}
+			}
 			return &UsageError{
 				fmt.Sprintf("--static: the application answers at %q", r.Path),
 				"give the folder a path of its own, such as /static=DIR, or the application one with --mount",

@@ -29,6 +29,8 @@ func (o Order) idle(c *config.Config) (notices []string) {
 		case slices.Contains(told, s.Name):
 		case strings.Contains(forApplications, name) && len(c.Apps) == 0:
 			why = "no Python application is served; module:callable in place of the folder names one"
+		case (s.Name == "chdir" || s.Name == "mount") && o.Task == RunConfiguration:
+			why = "a configuration says that itself; write dir in [app.NAME], path in [[site.route]]"
 		case strings.Contains(forFiles, name) && !files:
 			why = "no files are served; --static /static=DIR has some served"
 		case strings.Contains(forUploads, name) && !uploads:

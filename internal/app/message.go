@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"strings"
 
 	"highball/internal/config"
 	"highball/internal/gateway"
@@ -13,7 +14,13 @@ import (
 func Message(err error) string {
 	var faults config.Errors
 	if errors.As(err, &faults) {
-		return faults.Error()
+		lines := make([]string, len(faults))
+		for i, fault := range faults {
+			if lines[i] = fault.Error(); fault.Pos == (config.Pos{}) {
+				lines[i] = "highball: " + lines[i]
+			}
+		}
+		return strings.Join(lines, "\n")
 	}
 	text := ""
 	var load *gateway.LoadError
@@ -28,4 +35,36 @@ func withLineEnd(text string) string {
 		return text
 	}
 	return text + "\n"
+}
+
+// at returns err as a fault of the configuration at pos, if there is such a place, and if it has none of its own.
+func at(pos config.Pos, err error) error {
+	var faults config.Errors
+	if err == nil || pos.Line == 0 || errors.As(err, &faults) {
+		return err
+	}
+	return config.Errors{{Pos: pos, Problem: err.Error()}}
+}
+
+// together returns all of errs as one error, of type config.Errors if one of them is.
+func together(errs ...error) error {
+	var faults config.Errors
+	var others []error
+	for _, err := range errs {
+		var some config.Errors
+		switch {
+		case errors.As(err, &some):
+			faults = append(faults, some...)
+		case err != nil:
+			others = append(others, err)
+		}
+	}
+	if len(faults) == 0 {
+		return errors.Join(others...)
+	}
+	for _, err := range others {
+		faults = append(faults, &config.Error{Problem: err.Error()})
+	}
+	faults.Sort()
+	return faults
 }

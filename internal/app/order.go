@@ -81,6 +81,9 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 	if err := flags.applyTo(c); err != nil {
 		return nil, "", nil, err
 	}
+	for _, notice := range c.Notices {
+		notices = append(notices, notice.Error())
+	}
 	notices = append(notices, o.idle(c)...)
 	return c, t.path, append(notices, t.unusedNotices()...), nil
 }

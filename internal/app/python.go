@@ -26,14 +26,14 @@ const (
 func python(arg, dir string) reading {
 	file, attribute, called := cutLast(arg, ":")
 	switch {
-	case strings.HasSuffix(file, ".py") && (!called || isAttribute(attribute)) && isFile(inFolder(dir, file)):
-		if called && isDotted(file) && hasModule(dir, file) {
+	case strings.HasSuffix(file, ".py") && (!called || config.IsAttribute(attribute)) && isFile(inFolder(dir, file)):
+		if called && config.IsModule(file) && hasModule(dir, file) {
 			return pythonFileOrName
 		}
 		return pythonFile
 	case isCallable(arg) && (!strings.HasSuffix(file, ".py") || hasModule(dir, file)):
 		return pythonName
-	case !called && isDotted(arg) && hasModule(dir, arg):
+	case !called && config.IsModule(arg) && hasModule(dir, arg):
 		return pythonAlone
 	}
 	return notPython
@@ -68,16 +68,16 @@ func applicationName(arg, dir string) string {
 func notApplication(arg, dir string) error {
 	file, attribute, called := cutLast(arg, ":")
 	switch {
-	case strings.HasSuffix(file, ".py") && (!called || isAttribute(attribute)):
+	case strings.HasSuffix(file, ".py") && (!called || config.IsAttribute(attribute)):
 		if called || dir != "" {
 			return absent(fmt.Sprintf("there is no file %s", quoted(inFolder(dir, file))), "")
 		}
-	case called && isDotted(file) && !isNumber(attribute) && !strings.HasPrefix(attribute, "//"):
+	case called && config.IsModule(file) && !isNumber(attribute) && !strings.HasPrefix(attribute, "//"):
 		return &UsageError{
 			fmt.Sprintf("%q does not name a Python application", arg),
 			fmt.Sprintf("write module:callable, such as %s:application", file),
 		}
-	case !called && isDotted(arg) && (!strings.Contains(arg, ".") || isFolder(inFolder(dir, arg[:strings.IndexByte(arg, '.')]))):
+	case !called && config.IsModule(arg) && (!strings.Contains(arg, ".") || isFolder(inFolder(dir, arg[:strings.IndexByte(arg, '.')]))):
 		path := filepath.Join(dir, strings.ReplaceAll(arg, ".", "/"))
 		return absent(fmt.Sprintf("there is no file or folder %s, and no Python module (%s.py or %s)",
 			quoted(arg), path, filepath.Join(path, "__init__.py")), "")
@@ -95,30 +95,7 @@ func hasModule(dir, module string) bool {
 // perhaps called.
 func isCallable(s string) bool {
 	module, attribute, ok := strings.Cut(s, ":")
-	return ok && isDotted(module) && isAttribute(attribute)
-}
-
-// isAttribute reports whether s has the form of what follows the colon of a callable.
-func isAttribute(s string) bool { return isDotted(strings.TrimSuffix(s, "()")) }
-
-// isDotted reports whether s consists of Python names with dots between them.
-func isDotted(s string) bool {
-	for part := range strings.SplitSeq(s, ".") {
-		if !isIdentifier(part) {
-			return false
-		}
-	}
-	return true
-}
-
-func isIdentifier(s string) bool {
-	for i, c := range s {
-		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return s != ""
+	return ok && config.IsModule(module) && config.IsAttribute(attribute)
 }
 
 // cutLast cuts s around the last sep: before it may stand the path of a file, which has some of its own on some systems.

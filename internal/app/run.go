@@ -92,7 +92,7 @@ func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 
 // drain finishes what is in flight and returns when the server has ended.
 func (a *App) drain(signals <-chan os.Signal, served <-chan error) error {
-	if n := a.front.inFlight.Load(); n > 0 {
+	if n := a.front.inFlight.Load() + a.apps.inFlight(); n > 0 {
 		fmt.Fprintf(a.env.Stderr, "highball: finishing %s (at most %v), Ctrl-C again to stop now\n", counted(n, "request"), a.drainDeadline)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), a.drainDeadline)

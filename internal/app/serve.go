@@ -23,12 +23,9 @@ type Env struct {
 // Serve does what order says, until ctx is done or a signal ends it. See [App.Run] and [Order.Configuration] for
 // its errors.
 func Serve(ctx context.Context, order Order, env Env) error {
-	c, subject, notices, err := order.Configuration(env.Environ)
+	c, subject, err := configuration(order, env)
 	if err != nil {
 		return err
-	}
-	for _, notice := range notices {
-		fmt.Fprintln(env.Stderr, "highball:", notice)
 	}
 	a, err := Build(c, env)
 	if err != nil {

@@ -16,6 +16,9 @@ type App struct {
 	WSGI    string
 	Factory bool // WSGI names a function that returns the application
 
+	// Classes is in place of WSGI: the absolute path of a folder of modules, of which URLs name one.
+	Classes string
+
 	Dir     string   // working directory of the workers, an absolute path
 	Python  string   // an interpreter or the folder of a virtual environment; "" is searched for
 	EnvFile string   // file of variables for the workers, an absolute path or "", see [LoadEnvFile]
@@ -52,15 +55,6 @@ func DefaultApp(name, wsgi, dir string) App {
 		MaxBody:       1 << 30,
 		StopDeadline:  10 * time.Second,
 	}
-}
-
-// Route gives the paths below a prefix of a site to an application or to a folder. Of several the one with the longest Path
-// answers, whatever their order.
-type Route struct {
-	Path string // in canonical form, see [ParseRoutePath]: "/" or "/static/"
-	App  string // name of an [App], or "" where Root is set
-	Root string // absolute path of a folder, which is served with the site's settings, or ""
-	Pos  Pos    // where it was written; zero for the command line
 }
 
 // jitterShare is the part of MaxRequests that RequestsJitter gets where MaxRequests is given by a flag: enough to keep workers that were

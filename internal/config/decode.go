@@ -21,6 +21,7 @@ type decoder struct {
 	errs        Errors
 	hosts       map[string]Pos // where each host name was given to a site
 	defaultSite Pos            // where the site without hosts begins
+	pools                      // what the sites' routes lead to
 }
 
 // mismatch records that a value is of a type that its key does not take.

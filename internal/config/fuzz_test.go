@@ -16,8 +16,8 @@ func checkParse(t *testing.T, name string, text []byte, c *Config, err error) {
 		t.Errorf("accepted without a listener or a site: %q", text)
 	case err == nil:
 		for _, s := range c.Sites {
-			if !filepath.IsAbs(s.Root) || s.Pos.Line == 0 {
-				t.Errorf("site without an absolute root or a position: %+v", s)
+			if !filepath.IsAbs(s.Root) && (s.Root != "" || len(s.Routes) == 0) || s.Pos.Line == 0 {
+				t.Errorf("site with nothing to serve, or without a position: %+v", s)
 			}
 		}
 	case !errors.As(err, &errs):

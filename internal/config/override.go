@@ -96,7 +96,7 @@ func (o *Overrides) Set(name, value string) error {
 	return fault(didYouMean(name, names), "unknown setting %q", name)
 }
 
-// Apply puts o over the configuration. Settings of sites are put over those of every site, those of applications
+// Apply puts o over the configuration. Settings of sites are put over those of every site and its routes, those of applications
 // over those of every application. A host
 // or a port replaces all listeners by one, which keeps what o does not name from the first TCP listener there
 // was. To have the command line go before the environment, apply it last.
@@ -123,6 +123,22 @@ func (c *Config) Apply(o Overrides) {
 				s.Cache = &age
 			}
 		}
+		for j := range s.Routes {
+			s.Routes[j].Files.yield(o)
+		}
+	}
+}
+
+// yield takes the settings away that o has for all sites.
+func (f *Files) yield(o Overrides) {
+	if o.Listing != nil {
+		f.Listing = nil
+	}
+	if o.SPA != nil {
+		f.SPA = nil
+	}
+	if o.Cache != nil {
+		f.Cache = nil
 	}
 }
 

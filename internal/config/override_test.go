@@ -257,3 +257,20 @@ func TestEnvironmentWarnings(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What is set for all sites is so for the folders of routes, whatever the file says about them.
+func TestApplyToRoutes(t *testing.T) {
+	c, err := ParseTOML("x.toml", []byte("[[site]]\n[[site.route]]\npath = '/a/'\nroot = '.'\nlisting = true\nspa = true\ncache = 'off'\nindex = ['x']\n"), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(set(t, "listing", "no", "cache", "5"))
+	got := c.Sites[0].Routes[0].Files
+	if got.Listing != nil || got.Cache != nil || got.SPA == nil || len(got.Index) != 1 {
+		t.Errorf("settings of the route: %+v", got)
+	}
+	c.Apply(set(t, "spa", "no"))
+	if c.Sites[0].Routes[0].Files.SPA != nil {
+		t.Error("spa of the route goes before that of the command line")
+	}
+}

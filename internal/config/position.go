@@ -87,6 +87,12 @@ func (es Errors) result() error {
 	if len(es) == 0 {
 		return nil
 	}
+	es.Sort()
+	return es
+}
+
+// Sort puts the errors into the order of their positions.
+func (es Errors) Sort() {
 	slices.SortStableFunc(es, func(a, b *Error) int {
 		return cmp.Or(
 			cmp.Compare(a.Pos.File, b.Pos.File),
@@ -94,5 +100,4 @@ func (es Errors) result() error {
 			cmp.Compare(a.Pos.Column, b.Pos.Column),
 		)
 	})
-	return es
 }

@@ -28,9 +28,11 @@ func ParseTOML(name string, text []byte, dir string) (*Config, error) {
 	if e := root.find("site"); e == nil || e.value.kind == unstable.Array && len(e.value.items) == 0 {
 		d.errs.add(begin, "there is no [[site]], so there is nothing to serve", `write [[site]] and below it root = "public", the folder to serve`)
 	}
+	d.link(&c)
 	if err := d.errs.result(); err != nil {
 		return nil, err
 	}
+	c.exposed()
 	return &c, nil
 }
 
@@ -58,7 +60,7 @@ func (d *decoder) config(v value, c *Config) {
 		)},
 		field{"media", d.media(&c.Media)},
 		field{"site", d.sites(&c.Sites)},
-		field{"app", nil},
+		field{"app", d.apps()},
 		field{"admin", nil},
 	)
 }
@@ -80,7 +82,7 @@ func (d *decoder) site(v value, s *Site) {
 		field{"upload", d.bool(&s.Upload)},
 		field{"upload_limit", d.size(&s.UploadLimit)},
 		field{"upload_overwrite", d.bool(&s.UploadOverwrite)},
-		field{"route", nil},
+		field{"route", d.routes(s)},
 	)
 }
 
@@ -156,8 +158,12 @@ func (d *decoder) sites(into *[]Site) func(value) {
 
 // checkSite checks what no single key of a site shows.
 func (d *decoder) checkSite(t *table, s *Site) {
-	if t.find("root") == nil {
-		d.errs.add(s.Pos, "this site has no root", `write root = "public", the folder to serve`)
+	root := t.find("root")
+	if route := t.find("route"); root == nil && (route == nil || route.value.kind == unstable.Array && len(route.value.items) == 0) {
+		d.errs.add(s.Pos, "this site has no root and no route", `write root = "public", the folder to serve`)
+	}
+	if root != nil {
+		d.checkShadow(root.pos, s)
 	}
 	switch {
 	case t.find("hosts") != nil:

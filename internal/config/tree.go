@@ -24,7 +24,7 @@ type Config struct {
 	Timeouts Timeouts
 	Limits   Limits
 	Log      Log
-	Apps     []App  // in the order of the file
+	Apps     []App  // those that routes lead to: first what has a name, then what routes describe, each in the order of the file
 	Sites    []Site // in the order of the file; at most one of them has no Hosts
 
 	// Media maps a file name extension (lower case, without the dot) to the media type to send,
@@ -34,6 +34,9 @@ type Config struct {
 	// DefaultMedia is the media type of files with an extension nobody knows;
 	// "" leaves the choice to the server (application/octet-stream).
 	DefaultMedia string
+
+	// Notices are what is no fault and yet hardly meant, such as an application that no route leads to.
+	Notices []*Error
 
 	Debug bool // log what the server does, for people who look for a fault
 	Trace bool // show the bytes on the wire
@@ -84,7 +87,7 @@ type Site struct {
 	Hosts []string
 	Root  string // absolute path of a folder; "" where nothing but the routes answers
 
-	Routes []Route // no two of the same Path; a Path of "/" goes before Root
+	Routes []Route // no two of the same Path and method; a Path of "/" goes before Root
 
 	Index         []string // names that stand for their folder, in order of preference
 	Listing       bool     // list a folder that has no index file

@@ -1,0 +1,299 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// routeText is what a route's keys say before it is known how they go together.
+type routeText struct {
+	wsgi, classes     string
+	respond, textType string
+}
+
+// route is the table of the keys of one [[site.route]].
+func (d *decoder) route(v value, r *Route, t *routeText) {
+	d.fields(v, "[[site.route]]",
+		field{"path", text(d, `a path in quotes, such as "/shop/"`, &r.Path, parseExactPath)},
+		field{"methods", d.methods(&r.Methods)},
+		field{"app", d.reference(r)},
+		field{"wsgi", text(d, wantWSGI, &t.wsgi, parseWSGIInPlace)},
+		field{"root", text(d, wantFolder, &r.Root, d.resolveDir)},
+		field{"cgi", text(d, wantFolder, &r.CGI, d.resolveDir)},
+		field{"classes", text(d, wantFolder, &t.classes, d.resolveDir)},
+		field{"redirect", text(d, `a URL or a path in quotes, such as "/new/"`, &r.Redirect, parseLocation)},
+		field{"respond", text(d, "a text in quotes", &t.respond, asItIs)},
+		field{"status", d.count(&r.Status, 200)},
+		field{"type", text(d, `a media type in quotes, such as "text/html"`, &t.textType, parseMedia)},
+		field{"index", d.index(&r.Files.Index)},
+		field{"listing", d.maybe(&r.Files.Listing)},
+		field{"spa", d.maybe(&r.Files.SPA)},
+		field{"cache", d.cache(&r.Files.Cache)},
+		field{"lenient", d.bool(&r.Lenient)},
+		field{"env", d.env(&r.Env)},
+		field{"max_processes", d.count(&r.MaxProcesses, 1)},
+		field{"interpreters", d.interpreters(&r.Interpreters)},
+	)
+}
+
+// targets returns the keys that say what a route leads to.
+func targets() []string {
+	return []string{"app", "wsgi", "root", "cgi", "classes", "redirect", "respond", "status"}
+}
+
+// belonging returns the keys that mean something beside some targets only, and these.
+func belonging() map[string][]string {
+	return map[string][]string{
+		"type":          {"respond"},
+		"index":         {"root"},
+		"listing":       {"root"},
+		"spa":           {"root"},
+		"cache":         {"root"},
+		"lenient":       {"cgi"},
+		"env":           {"cgi"},
+		"max_processes": {"cgi"},
+		"interpreters":  {"cgi"},
+	}
+}
+
+// routes returns the setter of the routes of a site.
+func (d *decoder) routes(s *Site) func(value) {
+	return func(v value) {
+		if v.kind != unstable.Array {
+			d.mismatch(v, "[[site.route]] in two pairs of brackets, for there can be several")
+			return
+		}
+		for _, item := range v.items {
+			r := Route{Pos: item.pos}
+			var t routeText
+			before := len(d.errs)
+			d.route(item, &r, &t)
+			if item.table == nil {
+				continue
+			}
+			d.checkRoute(item.table, &r, &t, len(d.errs) == before)
+			if r.Path != "" {
+				d.checkPath(item.table, &r, s)
+				s.Routes = append(s.Routes, r)
+			}
+		}
+	}
+}
+
+// checkRoute checks what no single key of a route shows, and completes r. A sound one has no fault in a single key.
+func (d *decoder) checkRoute(t *table, r *Route, said *routeText, sound bool) {
+	if t.find("path") == nil {
+		d.errs.add(r.Pos, "this route has no path", `write path = "/shop/"; a slash at its end has it be for all that lies below`)
+	}
+	target := d.target(t, r)
+	for _, e := range t.entries {
+		if to := belonging()[e.key]; to != nil && target != "" && !slices.Contains(to, target) {
+			d.errs.add(e.pos, fmt.Sprintf("%s has no meaning beside %s", e.key, target), "it is for a route with "+strings.Join(to, " or "))
+		}
+	}
+	if e := t.find(target); e != nil && slices.Contains([]string{"root", "cgi", "classes"}, target) && r.Path != "" && !strings.HasSuffix(r.Path, "/") {
+		d.errs.add(t.find("path").value.pos, fmt.Sprintf("a folder cannot answer at exactly %q", r.Path), fmt.Sprintf("did you mean %q?", r.Path+"/"))
+	}
+	d.checkStatus(t, target, r, sound)
+	switch {
+	case target == "wsgi" && said.wsgi != "":
+		a := DefaultApp(said.wsgi, said.wsgi, string(d.folder))
+		a.Pos = r.Pos
+		d.checkTarget(t.find("wsgi").value.pos, &a)
+		r.App = d.runs(a)
+	case target == "classes" && said.classes != "":
+		// An application's name has no slash in it, so this one is nobody else's.
+		a := DefaultApp(filepath.ToSlash(strings.TrimRight(t.find("classes").value.text, `/\`))+"/", "", string(d.folder))
+		a.Classes, a.Pos = said.classes, r.Pos
+		r.App = d.runs(a)
+	case target == "respond":
+		r.Respond = &Text{Body: said.respond, Type: "text/plain; charset=utf-8"}
+		if said.textType != "" {
+			r.Respond.Type = said.textType
+		}
+	}
+}
+
+// target returns the key that says what a route leads to, "" if that is not clear.
+func (d *decoder) target(t *table, r *Route) string {
+	var given []*entry
+	for _, e := range t.entries {
+		if slices.Contains(targets(), e.key) && e.key != "status" {
+			given = append(given, e)
+		}
+	}
+	switch {
+	case len(given) > 1:
+		for _, e := range given[1:] {
+			d.errs.add(e.pos, fmt.Sprintf("this route has %s already, and %s too", given[0].key, e.key), "give each a route of its own")
+		}
+		return ""
+	case len(given) == 1:
+		return given[0].key
+	case t.find("status") != nil:
+		return "status"
+	}
+	all := targets()
+	for _, e := range t.entries {
+		if e.key != "path" && nearest(e.key, all) != "" {
+			return "" // misspelt, which was said
+		}
+	}
+	d.errs.add(r.Pos, "this route leads nowhere", "write one of "+strings.Join(all[:len(all)-1], ", ")+" and "+all[len(all)-1])
+	return ""
+}
+
+// checkStatus checks the status of a route's answer, or sets it.
+func (d *decoder) checkStatus(t *table, target string, r *Route, sound bool) {
+	e := t.find("status")
+	wrong := func(remedy string) {
+		d.errs.add(e.value.pos, fmt.Sprintf("%d cannot be the status of this route", r.Status), remedy)
+	}
+	switch {
+	case e == nil && target == "redirect":
+		r.Status = 307
+	case e == nil && target == "respond":
+		r.Status = 200
+	case e == nil || !sound || target == "":
+	case target == "redirect" && !slices.Contains([]int{301, 302, 303, 307, 308}, r.Status):
+		wrong("a redirect has 301 or 308 (for good), 302 or 307 (for now) or 303")
+	case target == "respond" && (r.Status > 599 || r.Status == 204 || r.Status == 205 || r.Status == 304):
+		wrong("write one from 200 to 599 whose answer has a body")
+	case target == "status" && (r.Status < 400 || r.Status > 599):
+		wrong(`an error page has one from 400 to 599; for others there is respond = "text"`)
+	case target != "redirect" && target != "respond" && target != "status":
+		d.errs.add(e.pos, "status has no meaning beside "+target, "it is for a route with redirect or respond, or without any other target")
+	}
+}
+
+// checkPath checks that a route answers for something that no earlier one of its site does.
+func (d *decoder) checkPath(t *table, r *Route, s *Site) {
+	for i := range s.Routes {
+		other := &s.Routes[i]
+		method, both := r.overlaps(other)
+		if other.Path != r.Path || !both {
+			continue
+		}
+		if method != "" {
+			d.errs.add(t.find("methods").pos, fmt.Sprintf("the path %q already has a route for %s, in line %d", r.Path, method, other.Pos.Line), "give each method to one of them")
+			return
+		}
+		d.errs.add(t.find("path").value.pos, fmt.Sprintf("the path %q already has a route, in line %d", r.Path, other.Pos.Line),
+			`give each route a path of its own, or methods = ["GET"]`)
+		return
+	}
+}
+
+// checkShadow tells of a site's root that stands behind a route for everything.
+func (d *decoder) checkShadow(root Pos, s *Site) {
+	for i := range s.Routes {
+		if r := &s.Routes[i]; r.Path == "/" && len(r.Methods) == 0 {
+			d.errs.add(r.Pos, fmt.Sprintf("this route answers for every path, so the site's root in line %d never would", root.Line),
+				`leave the root out, or give the route a path such as "/app/"`)
+		}
+	}
+}
+
+// reference returns the setter of the name of a route's application.
+func (d *decoder) reference(r *Route) func(value) {
+	return func(v value) {
+		if v.kind != unstable.String {
+			d.mismatch(v, `the name of an application in quotes, such as "shop" for [app.shop]`)
+			return
+		}
+		if file, _, called := cutAttribute(v.text); called || isPythonFile(file) {
+			d.errs.add(v.pos, fmt.Sprintf("%q is not the name of an application", v.text), fmt.Sprintf("write wsgi = %q", v.text))
+			return
+		}
+		r.App = v.text
+		d.references = append(d.references, reference{v.text, v.pos})
+	}
+}
+
+// methods returns the setter of the methods of a route.
+func (d *decoder) methods(into *[]string) func(value) {
+	const want = `methods in quotes, such as ["GET", "POST"]`
+	return func(v value) {
+		d.list(want, func(item value) {
+			switch upper := strings.ToUpper(item.text); {
+			case strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" || upper == "":
+				d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), "write "+want)
+			case upper != item.text:
+				d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), fmt.Sprintf("did you mean %q?", upper))
+			case slices.Contains(*into, upper):
+				d.errs.add(item.pos, fmt.Sprintf("the method %q is named twice", upper), "write it once")
+			default:
+				*into = append(*into, upper)
+			}
+		})(v)
+		if v.kind == unstable.Array && len(v.items) == 0 {
+			d.errs.add(v.pos, "methods is empty", "leave the key out to have the route be for all of them")
+		}
+	}
+}
+
+// interpreters returns the setter of the interpreters of scripts.
+func (d *decoder) interpreters(into *map[string]string) func(value) {
+	return func(v value) {
+		if v.table == nil {
+			d.mismatch(v, `a table of extensions and programs, such as { py = "python3" }`)
+			return
+		}
+		*into = make(map[string]string)
+		for _, e := range v.table.entries {
+			extension := strings.TrimPrefix(e.key, ".")
+			if extension == "" || strings.ContainsAny(extension, "./\\\x00") {
+				d.errs.add(e.pos, fmt.Sprintf("%q is not an extension", e.key), "write what follows the last dot of the script's name")
+				continue
+			}
+			var path string
+			text(d, "a program in quotes", &path, func(s string) (string, error) {
+				return d.program(s, "write a program, such as python3 or /usr/bin/perl")
+			})(e.value)
+			(*into)["."+extension] = path
+		}
+	}
+}
+
+// maybe returns a setter that stores true or false where nil is neither.
+func (d *decoder) maybe(into **bool) func(value) {
+	return func(v value) {
+		var b bool
+		before := len(d.errs)
+		if d.bool(&b)(v); len(d.errs) == before {
+			*into = &b
+		}
+	}
+}
+
+// cache returns a setter as maxAge does, which stores "off" too.
+func (d *decoder) cache(into **time.Duration) func(value) {
+	return func(v value) {
+		if v.kind == unstable.String && v.text == "off" {
+			off := time.Duration(Off)
+			*into = &off
+			return
+		}
+		d.maxAge(into)(v)
+	}
+}
+
+// parseLocation checks the target of a redirect, which ends up in a header field (RFC 9110, section 10.2.2).
+func parseLocation(s string) (string, error) {
+	_, err := url.Parse(s)
+	if err != nil || s == "" || strings.IndexFunc(s, notPrintable) >= 0 || strings.ContainsAny(s, " \"<>\\^`{|}") {
+		return "", fault(`write it as browsers get it, such as "/new/" or "https://example.org/"`, "%q is not a URL", s)
+	}
+	if u, _ := url.Parse(s); !strings.HasPrefix(s, "/") && u.Scheme == "" {
+		return "", fault(fmt.Sprintf("write %q for a path, or begin with https://", "/"+s), "%q is neither a path nor a URL", s)
+	}
+	return s, nil
+}
+
+func asItIs(s string) (string, error) { return s, nil }
