@@ -18,6 +18,9 @@ const ownSource = "<highball>"
 // stacks returns the Python stack of each thread of the process, the most recent call first, without the worker's own
 // frames. It works whatever the process does, also within a C function that does not return: faulthandler writes from a
 // signal handler that needs no lock of the interpreter. It takes at most 300 ms; if nothing is known it is "".
+//
+// It is for a worker that is to be replaced: to look at a thread of Python that runs on meanwhile can end the interpreter. What
+// was written until then is returned.
 func (p *process) stacks() string {
 	p.asking.Lock()
 	defer p.asking.Unlock()

@@ -292,9 +292,15 @@ func TestWorkerLife(t *testing.T) {
 	}
 }
 
-// stacksUntil asks for the stacks of the worker's threads until one has a function, and returns them.
+// stacksUntil waits until the application is about to begin what takes for ever, and asks for the stacks of the worker's threads
+// until one has a function; it returns them. Not before: to look at a thread that runs meanwhile may end the interpreter.
 func (r *rig) stacksUntil(function string) string {
 	r.t.Helper()
+	for end := time.Now().Add(rigPatience); !strings.Contains(r.output.String(), "about to begin"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatal("the application did not begin")
+		}
+	}
 	lines := bufio.NewScanner(r.stack)
 	var text strings.Builder
 	if err := r.stack.SetReadDeadline(time.Now().Add(rigPatience)); err != nil {

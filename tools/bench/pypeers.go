@@ -22,6 +22,7 @@ const (
 type application struct {
 	target  string // module:callable
 	workers int
+	threads int // of each of Highball's workers, where the other servers have some; 0 is one
 	// shared lets server, workers and load run on both cores.
 	shared bool
 }
@@ -91,7 +92,7 @@ func pythonPeers() []peer {
 func highballWSGIArgs(s setting) []string {
 	return []string{
 		s.app.target, "--chdir", s.env.apps, "--python", s.env.program("python"), "--workers", strconv.Itoa(s.app.workers),
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--access-log", "off",
+		"--threads", strconv.Itoa(max(s.app.threads, 1)), "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--access-log", "off",
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // sleepyApp is the application, with the workers that it has.
-var sleepyApp = application{target: "sleepy:application", workers: 4}
+var sleepyApp = application{target: "sleepy:application", workers: 4, threads: threadsOfPool}
 
 // sleepyPeers returns the servers in the order of the table; the first is the reference.
 func sleepyPeers() []string {

@@ -529,13 +529,16 @@ def gated_close(environ, start_response):
 
 @case
 def sleeps(environ, start_response):
+    print('about to begin', flush=True)
     time.sleep(1000)
 
 
 @case
 def holds_gil(environ, start_response):
     import re
-    re.match(r'(a+)+$', 'a' * 60 + 'b')
+    endless = re.compile(r'(a+)+$')
+    print('about to begin', flush=True)
+    endless.match('a' * 60 + 'b')
 
 
 @case
