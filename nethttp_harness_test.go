@@ -170,12 +170,18 @@ func ask(t *testing.T, e endpoint, raw string) reply {
 func sameEverywhere(t *testing.T, raw string, endpoints []endpoint) reply {
 	t.Helper()
 	want := ask(t, endpoints[0], raw)
+	sameAs(t, want, raw, endpoints)
+	return want
+}
+
+// sameAs compares what all endpoints but the first answer with what that has answered.
+func sameAs(t *testing.T, want reply, raw string, endpoints []endpoint) {
+	t.Helper()
 	for _, e := range endpoints[1:] {
 		if diff := cmp.Diff(want, ask(t, e, raw)); diff != "" {
 			t.Errorf("%s to %s answers other than %s (-):\n%s", e.name, firstLine(raw), endpoints[0].name, diff)
 		}
 	}
-	return want
 }
 
 func firstLine(raw string) string {

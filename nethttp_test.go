@@ -358,9 +358,17 @@ func TestFromHTTPReverseProxy(t *testing.T) {
 		"POST /a HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n",
 		"POST /a HTTP/1.1\r\nHost: test\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("z", 100_000),
 	} {
-		if got := sameEverywhere(t, raw, endpoints); got.Status != 200 || got.Trailer.Get("X-End") != "yes" {
-			t.Errorf("%s is answered by %d, trailer %v", firstLine(raw), got.Status, got.Trailer)
+		want := ask(t, endpoints[0], raw)
+		for range 3 { // net/http's own server has been seen to lose the trailer, once in some hundred times
+			if want.Trailer.Get("X-End") == "yes" {
+				break
+			}
+			want = ask(t, endpoints[0], raw)
 		}
+		if want.Status != 200 || want.Trailer.Get("X-End") != "yes" {
+			t.Errorf("%s is answered by %d, trailer %v", firstLine(raw), want.Status, want.Trailer)
+		}
+		sameAs(t, want, raw, endpoints)
 	}
 }
 
