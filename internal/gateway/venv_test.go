@@ -58,7 +58,7 @@ var installed = sync.OnceValues(func() (python string, err error) {
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", err
+		cache = os.TempDir() // there is no HOME
 	}
 	key := sha256.Sum256(append(base, list...))
 	dir := filepath.Join(cache, "highball-test", hex.EncodeToString(key[:8]))
