@@ -429,10 +429,3 @@ func (p *pool) idle() (n int) {
 	}
 	return n
 }
-
-// full reports whether no further request would be taken.
-func (p *pool) full() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.ended || p.queue.len() >= p.most
-}

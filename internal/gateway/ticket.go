@@ -126,6 +126,12 @@ func (tk *ticket) release() {
 	tk.pool.tickets.Put(tk)
 }
 
+// discard lets go of a ticket that the pool has not taken.
+func (tk *ticket) discard() {
+	tk.refs.Store(1)
+	tk.release()
+}
+
 // ClientLeft implements highball.Pending: a request that waits for a worker is dropped.
 func (tk *ticket) ClientLeft(t *highball.Turn) {
 	later := tk.later

@@ -11,8 +11,9 @@ Descriptors at the start, beside 0 (nothing), 1 and 2 (the log):
   6 LIFE   silent; its other end closes when the server dies, whatever the cause, and the kernel then kills the worker
 
 The program is pure Python for CPython 3.8 and later, free-threaded builds included. It is this file behind worker_load.py,
-which finds the application, and worker_response.py, which makes frames of what it answers; the server sends the three as
-one. Nothing is imported beyond the standard library, and what only errors need is imported when they happen.
+which finds the application, and worker_response.py, which makes frames of what it answers; worker_classes.py is there too
+where classes are served by URL. The server sends them as one. Nothing is imported beyond the standard library, and what
+only errors need is imported when they happen.
 """
 
 import faulthandler

@@ -21,17 +21,15 @@ var (
 // goroutine.
 func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
 	p := h.app.pool
-	if p.full() || h.app.broken(r) != nil {
-		return nil // Serve says so
+	if h.app.broken(r) != nil {
+		return nil // Serve shows it
 	}
 	tk := p.newTicket()
 	tk.later = l
 	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
 	if err := p.submit(t, tk); err != nil {
-		tk.later = highball.Later{}
-		tk.refs.Store(1)
-		tk.release()
-		return nil
+		tk.discard()
+		return nil // Serve says so
 	}
 	return tk
 }
@@ -45,8 +43,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 	tk := p.newTicket()
 	tk.waits = true
 	if err := h.encodeWhole(tk, r); err != nil {
-		tk.refs.Store(1)
-		tk.release()
+		tk.discard()
 		return err
 	}
 	defer tk.input.close()
@@ -57,8 +54,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		close(expired)
 	})
 	if err := p.submit(nil, tk); err != nil {
-		tk.refs.Store(1)
-		tk.release()
+		tk.discard()
 		return refusal(w, &highball.Error{Status: 503, Err: err})
 	}
 	defer tk.release()
