@@ -87,7 +87,9 @@ func TestPipelinedIsOneByOne(t *testing.T) {
 			slices.Sort(cuts)
 			piping := s.Dial(t)
 			defer piping.Close()
+			sent := make(chan struct{})
 			go func() {
+				defer close(sent)
 				at := 0
 				for _, cut := range append(cuts, len(raw)) {
 					piping.Send(raw[at:cut])
@@ -103,6 +105,7 @@ func TestPipelinedIsOneByOne(t *testing.T) {
 					rt.Fatalf("answer %d of %d: %d %.60q, one by one %d %.60q", i, len(batch), got.Status, got.Body, want[i].Status, want[i].Body)
 				}
 			}
+			<-sent // some answers need not wait for the body, and nothing else may stand in its midst
 			piping.WantOpen("/inline")
 		})
 	})
