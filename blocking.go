@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // cannot take over.
 type blockingDriver struct {
 	srv      *Server
+	at       string // the address, as it was asked for
 	listener net.Listener
 	accepts  sync.WaitGroup
 	serves   sync.WaitGroup
@@ -28,7 +30,7 @@ type blockingDriver struct {
 
 func (s *Server) driveBlocking(b *binding) driver {
 	d := &blockingDriver{
-		srv: s, listener: b.listener, stopping: make(chan struct{}), vacant: make(chan struct{}, 1),
+		srv: s, at: b.name, listener: b.listener, stopping: make(chan struct{}), vacant: make(chan struct{}, 1),
 		conns: make(map[*conn]struct{}),
 	}
 	d.accepts.Go(d.accept)
@@ -59,7 +61,7 @@ func (d *blockingDriver) begin(nc net.Conn) {
 	c := &conn{srv: d.srv, driver: d, id: d.srv.state.nextID.Add(1), remote: addrPortOf(nc.RemoteAddr()), local: addrPortOf(nc.LocalAddr())}
 	c.link = loop.NewBlocking(nc, c.expiredBlocking)
 	d.mu.Lock()
-	if limit := d.srv.Limits.Conns; d.ended || limit > 0 && len(d.conns) >= limit {
+	if limit := d.srv.settings().conns; d.ended || limit > 0 && len(d.conns) >= limit {
 		d.mu.Unlock()
 		_, _, _ = c.link.Write(d.srv.state.refusal, nil, time.Second) // a courtesy
 		c.link.Close()
@@ -127,15 +129,7 @@ func (d *blockingDriver) open() int {
 }
 
 func (d *blockingDriver) drain() {
-	d.mu.Lock()
-	if d.ended {
-		d.mu.Unlock()
-		return
-	}
-	d.ended = true
-	close(d.stopping)
-	d.mu.Unlock()
-	_ = d.listener.Close() // it may have been closed by its owner
+	d.close()
 	d.accepts.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,6 +137,38 @@ func (d *blockingDriver) drain() {
 		if c.waiting.CompareAndSwap(true, false) {
 			_ = c.link.(*loop.Blocking).Conn().Close() // it waits for a request; its owner closes it again
 		}
+	}
+}
+
+func (d *blockingDriver) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.ended {
+		d.ended = true
+		close(d.stopping)
+		_ = d.listener.Close() // it may have been closed by its owner
+	}
+}
+
+func (d *blockingDriver) idle() bool { return d.open() == 0 }
+
+func (d *blockingDriver) settle() {} // nothing is done on event loops
+
+func (d *blockingDriver) listening() ([]*os.File, error) {
+	l, ok := d.listener.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, fmt.Errorf("highball: a %T has no descriptor", d.listener)
+	}
+	f, err := l.File()
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
+func (d *blockingDriver) keepName() {
+	if u, ok := d.listener.(*net.UnixListener); ok {
+		u.SetUnlinkOnClose(false)
 	}
 }
 

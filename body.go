@@ -15,7 +15,7 @@ type body struct {
 	framing h1.Framing
 	size    int64 // declared, or -1
 	left    int64 // of a declared length
-	limit   int64 // 0 is none
+	limit   int64 // -1 is none
 	got     int64
 	chunks  h1.Chunked
 	ready   int // bytes of payload that chunks has passed and that are still buffered
@@ -35,8 +35,12 @@ type source interface {
 	read(p []byte) (int, error)
 }
 
+// begin makes b the body that head describes. A limit of 0 is none.
 func (b *body) begin(head *h1.Head, src source, limit int64, lim *h1.Limits) {
 	b.source, b.framing, b.size, b.left, b.limit = src, head.Framing, head.ContentLength, head.ContentLength, limit
+	if b.limit == 0 {
+		b.limit = -1
+	}
 	b.got, b.ready, b.err = 0, 0, nil
 	switch b.framing {
 	case h1.NoBody:
@@ -83,7 +87,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	b.got += int64(n)
 	if err != nil {
 		b.err = err
-	} else if b.limit > 0 && b.got > b.limit {
+	} else if b.limit >= 0 && b.got > b.limit {
 		n, b.err = 0, &Error{413, fmt.Errorf("the body exceeds the limit of %d bytes", b.limit)}
 		return n, b.err
 	}

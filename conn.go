@@ -39,7 +39,8 @@ const (
 const (
 	// requestsPerTurn bounds what one connection gets answered before the others get their turn.
 	requestsPerTurn = 64
-	// drainGrace is how long a drain waits for the first bytes of a connection that was just accepted.
+	// drainGrace is how long a drain waits for the next request of a connection that was just accepted, or had an answer just now: it
+	// may be on the way, and to close the connection would lose it.
 	drainGrace = time.Second
 )
 
@@ -62,7 +63,8 @@ type conn struct {
 	report  atomic.Pointer[func()]                  // the running handler's, see Request.OnDeadline
 
 	remote     netip.AddrPort
-	remoteText string // remote as net/http writes it, made on first use
+	told       netip.AddrPort // the client's address as a proxy has told it for the present request; guarded by expiry for the deadline
+	remoteText string         // remote as net/http writes it, made on first use
 	local      netip.AddrPort
 }
 
@@ -95,6 +97,20 @@ func (c *conn) refuse(x *exchange, b []byte, cause *h1.Error) {
 	c.srv.recordRefusal(c, x, cause.Status)
 	x.head.Reset()
 	x.res.header.Reset()
+}
+
+// tell keeps what a proxy has told of the client, for the deadline.
+func (c *conn) tell(client netip.AddrPort) {
+	c.expiry.Lock()
+	defer c.expiry.Unlock()
+	c.told = client
+}
+
+// untell forgets it, for the next request.
+func (c *conn) untell() {
+	if c.told.IsValid() {
+		c.tell(netip.AddrPort{})
+	}
 }
 
 // peer names the client for logs.

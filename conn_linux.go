@@ -13,6 +13,7 @@ import (
 // engine is what the connections of one event loop have in common.
 type engine struct {
 	index  int
+	at     string // the address that the loop's connections were made to, as it was asked for
 	inline *exchange
 	out    []byte // for the inline answers of one turn; nil while they are made
 	turn   Turn
@@ -44,12 +45,12 @@ func (c *conn) Open() {
 	c.phase.Store(phaseNone)
 	c.remote, c.remoteText = c.lc.RemoteAddr(), ""
 	c.local = netip.AddrPort{}
-	if limit := c.srv.Limits.Conns; limit > 0 && c.srv.openConns() > limit {
+	if limit := c.srv.settings().conns; limit > 0 && c.srv.openConns() > limit {
 		c.lc.Send(c.srv.state.refusal)
 		c.leaveAfterFlush(fateLinger)
 		return
 	}
-	c.lc.SetTimeout(c.srv.state.deadlines.Head)
+	c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 }
 
 // Input implements loop.Session.
@@ -99,7 +100,7 @@ func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 	case next == stepYield:
 		c.lc.Yield()
 	case c.x == nil:
-		c.lc.SetTimeout(c.srv.state.deadlines.Idle)
+		c.lc.SetTimeout(c.srv.settings().deadlines.Idle)
 	}
 }
 
@@ -122,7 +123,7 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 		if len(b) == 0 {
 			return b, stepWait
 		}
-		switch x.head.Parse(b, &c.srv.state.limits) {
+		switch x.head.Parse(b, &c.srv.settings().limits) {
 		case h1.NeedData:
 			return b, stepWait
 		case h1.Failed:
@@ -162,10 +163,12 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	if st.inline == nil && st.later == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
+	x.req.undo()
+	c.untell()
 	if !x.req.begin(&x.head, aliasString(head), x) {
 		return false, nil
 	}
-	x.req.body.begin(&x.head, x, 0, &st.limits)
+	x.req.body.begin(&x.head, x, 0, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 	mark := len(x.out)
@@ -174,11 +177,15 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	if !taken {
 		x.res.header.Reset()
+		x.req.undo()
 		x.out = x.out[:mark]
 		if st.later == nil {
 			return false, nil
 		}
 		if c.await.pending, err = c.later(x); err == nil {
+			if c.await.pending == nil {
+				x.req.undo()
+			}
 			return false, nil
 		}
 	}
@@ -227,7 +234,7 @@ func (c *conn) keep(x *exchange, rest []byte) {
 		c.x.conn = c
 		c.x.receive(rest)
 		if !c.fresh { // whose deadline has run since the connection was accepted
-			c.lc.SetTimeout(c.srv.state.deadlines.Head)
+			c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 		}
 		return
 	}
@@ -238,7 +245,7 @@ func (c *conn) keep(x *exchange, rest []byte) {
 	}
 	if used := len(x.buffered()) - len(rest); used > 0 {
 		x.consume(used)
-		c.lc.SetTimeout(c.srv.state.deadlines.Head)
+		c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 	}
 }
 
@@ -252,7 +259,7 @@ func (c *conn) detach(x *exchange, rest, out []byte) {
 	x.out = append(x.out[:0], out...)
 	x.begun = c.lc.Now()
 	c.fresh = false
-	c.lc.SetTimeout(c.srv.state.deadlines.Handler)
+	c.lc.SetTimeout(c.srv.settings().deadlines.Handler)
 	c.lc.Detach()
 	c.engine.serve(c)
 }
@@ -261,6 +268,7 @@ func (c *conn) detach(x *exchange, rest, out []byte) {
 func (c *conn) own(x *exchange, rest []byte) *exchange {
 	y := c.srv.state.takeExchange()
 	y.head, x.head = x.head, y.head
+	y.req.edits, x.req.edits = x.req.edits, y.req.edits
 	y.conn, x.conn = c, nil
 	y.receive(rest)
 	c.x = y
@@ -297,12 +305,12 @@ func (c *conn) Flushed() {
 		c.detachLater()
 	case c.await.pending != nil: // what was written are the answers before it
 	case c.x != nil:
-		c.lc.SetTimeout(c.srv.state.deadlines.Head)
+		c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 		c.Input(nil)
 	case c.srv.state.draining.Load():
-		c.lc.Close()
+		c.lc.SetTimeout(drainGrace) // the next request may be on the way, since nothing has said that none is wanted
 	default:
-		c.lc.SetTimeout(c.srv.state.deadlines.Idle)
+		c.lc.SetTimeout(c.srv.settings().deadlines.Idle)
 	}
 }
 
@@ -359,7 +367,16 @@ func (c *conn) Drain() {
 	case c.fresh:
 		c.lc.SetTimeout(drainGrace) // its first request may be on the way
 	default:
-		c.lc.Close()
+		// So may be the next one of a client that had an answer just now.
+		remaining := c.lc.Remaining()
+		left := remaining - c.srv.settings().deadlines.Idle + drainGrace
+		switch {
+		case remaining >= 0 && remaining <= 2*drainGrace: // a goroutine has seen the drain and given it back, or it ends soon anyway
+		case left > 0:
+			c.lc.SetTimeout(left)
+		default:
+			c.lc.Close()
+		}
 	}
 }
 
@@ -394,6 +411,14 @@ func (c *conn) localAddr() netip.AddrPort {
 		c.local = c.lc.LocalAddr()
 	}
 	return c.local
+}
+
+// at returns the address that the client has connected to, as it was asked for.
+func (c *conn) at() string {
+	if c.engine == nil {
+		return c.driver.at
+	}
+	return c.engine.at
 }
 
 // shard is the connection's part of the access log.

@@ -14,4 +14,5 @@ func (c *conn) looped() bool              { return false }
 func (c *conn) attach() bool              { return false }
 func (c *conn) now(*exchange) time.Time   { return time.Now() }
 func (c *conn) localAddr() netip.AddrPort { return c.local }
+func (c *conn) at() string                { return c.driver.at }
 func (c *conn) shard() int                { return c.srv.loops() }

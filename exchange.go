@@ -186,13 +186,7 @@ func (x *exchange) transmit(a, b []byte) error {
 func (x *exchange) begin(w *Response, complete bool) error {
 	head := &x.head
 	noBody := w.headOnly() || bodyless(w.status)
-	length := w.length
-	if complete && length < 0 && !noBody {
-		length = w.accepted
-	}
-	if complete && length < 0 && w.headOnly() && w.accepted > 0 {
-		length = w.accepted // what GET would have sent
-	}
+	length := w.wireLength(complete)
 	switch {
 	case noBody:
 		x.framing = h1.NoBody
@@ -209,7 +203,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 	out = x.conn.srv.appendStamp(out, x.conn.now(x).Unix(), &w.header)
 	for i := range w.header.fields {
 		f := &w.header.fields[i]
-		if !framingField(f.Name) && !sameName(f.Name, "Content-Length") {
+		if !framingField(f.Name) && !sameName(f.Name, "Content-Length") && !withheld(f) {
 			out = h1.AppendField(out, f.Name, f.Value)
 		}
 	}

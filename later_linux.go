@@ -1,8 +1,10 @@
 package highball
 
 import (
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // onTurn is what a Turn is made of where there are event loops.
@@ -67,9 +69,10 @@ func (c *conn) wait(x *exchange, rest, out []byte) {
 		x.consume(len(x.buffered()) - len(rest))
 	}
 	x.begun = c.lc.Now()
+	x.req.edits.keep()
 	c.beginKept(x)
 	c.fresh = false
-	c.lc.SetTimeout(c.srv.state.deadlines.Handler)
+	c.lc.SetTimeout(c.handlerDeadline(x))
 	c.lc.Hold()
 	if len(out) > 0 {
 		c.lc.Send(out)
@@ -79,9 +82,17 @@ func (c *conn) wait(x *exchange, rest, out []byte) {
 // beginKept begins the request whose head stands first in x.in, where it stays until the request is answered.
 func (c *conn) beginKept(x *exchange) {
 	x.req.begin(&x.head, aliasString(x.buffered()[:x.head.Size]), x)
-	x.req.body.begin(&x.head, x, 0, &c.srv.state.limits)
+	x.req.body.begin(&x.head, x, 0, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
+}
+
+// handlerDeadline returns how long the handler of x has; 0 or less is for ever.
+func (c *conn) handlerDeadline(x *exchange) time.Duration {
+	if d := x.req.edits.deadline; d != 0 {
+		return d
+	}
+	return c.srv.settings().deadlines.Handler
 }
 
 // endAwait makes every copy of the Later void, and says so.
@@ -143,7 +154,18 @@ func (x *exchange) reply(m *letter) error {
 	if length >= 0 && int64(len(body)) > length {
 		body = body[:length]
 	}
-	x.preparedHead(w, m.head, length)
+	if x.req.edits.editing() {
+		w.unfold(m.head.status, m.head.fields)
+		w.length = length
+		if err := errors.Join(w.edit(false), checkFields(&w.header)); err != nil {
+			return err
+		}
+		if err := x.begin(w, false); err != nil {
+			return err
+		}
+	} else {
+		x.preparedHead(w, m.head, length)
+	}
 	if silent {
 		return nil
 	}
@@ -161,12 +183,15 @@ func (c *conn) detachLater() {
 	serve := c.await.serve
 	c.endAwait(nil)
 	c.await.serve = serve
-	if d := c.srv.state.deadlines.Handler; d > 0 {
+	if d := c.handlerDeadline(c.x); d > 0 {
 		c.lc.SetTimeout(max(1, d-c.lc.Now().Sub(c.x.begun)))
 	}
 	c.lc.Detach()
 	c.engine.serve(c)
 }
+
+// continues reports whether there is a continuation.
+func (c *conn) continues() bool { return c.await.serve != nil }
 
 // continuation returns what answers the request in the handler's place, if a Later said so.
 func (c *conn) continuation() (f func(w *Response, r *Request) error) {

@@ -7,4 +7,6 @@ type onTurn struct{}
 
 func (l Later) use(*Turn, letter) {} // nobody has one
 
+func (c *conn) continues() bool { return false }
+
 func (c *conn) continuation() func(w *Response, r *Request) error { return nil }

@@ -34,7 +34,7 @@ func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
 func (s *Server) append(c *conn, x *exchange, begun time.Time, took time.Duration, status int, end outcome) {
 	r := &x.req
 	entry := observe.Record{
-		Time: begun, Remote: c.remote, Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
+		Time: begun, Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
 		Status: status, Bytes: x.sent, Duration: took, Aborted: end == outcomeCut,
 	}
 	entry.Referer, _ = x.head.Find(r.raw, "referer")
@@ -69,7 +69,7 @@ func (s *Server) logExpired(c *conn, x *exchange) {
 		return
 	}
 	s.state.log.Error("handler missed its deadline", "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
-		"deadline", s.state.deadlines.Handler)
+		"deadline", s.settings().deadlines.Handler)
 	s.recordExpired(c, x)
 }
 
@@ -78,8 +78,12 @@ func (s *Server) recordExpired(c *conn, x *exchange) {
 	if s.state.access == nil {
 		return
 	}
+	remote := c.remote
+	if c.told.IsValid() {
+		remote = c.told
+	}
 	s.state.access.Shard(c.shard()).Append(&observe.Record{
-		Time: x.begun, Remote: c.remote, Host: x.req.Host(), Method: x.req.Method(), Target: x.req.Target(),
+		Time: x.begun, Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(),
 		Minor: x.head.Minor, Status: 504, Duration: time.Since(x.begun),
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +18,9 @@ import (
 type loopDriver struct {
 	group   *loop.Group
 	engines []*engine
+	sockets int          // that the group listens at; loops may share them
+	peers   atomic.Int64 // whose bytes the loops move
+	mu      sync.Mutex   // guards unlink
 	unlink  func()
 }
 
@@ -29,9 +34,43 @@ func (d *loopDriver) stop() {
 	for _, e := range d.engines {
 		e.workers.end()
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.unlink != nil {
 		d.unlink()
 	}
+}
+
+func (d *loopDriver) close() {
+	d.group.StopListening()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unlink != nil {
+		d.unlink()
+		d.unlink = nil
+	}
+}
+
+func (d *loopDriver) idle() bool { return d.open() == 0 && d.peers.Load() == 0 }
+
+func (d *loopDriver) settle() { d.group.Settle() }
+
+func (d *loopDriver) listening() ([]*os.File, error) {
+	fds, err := d.group.Sockets(d.sockets)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]*os.File, len(fds))
+	for i, fd := range fds {
+		files[i] = os.NewFile(uintptr(fd), "listening socket")
+	}
+	return files, nil
+}
+
+func (d *loopDriver) keepName() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unlink = nil
 }
 
 // drive begins to serve a binding.
@@ -39,10 +78,11 @@ func (s *Server) drive(b *binding) (driver, error) {
 	if b.listener != nil {
 		return s.driveBlocking(b), nil
 	}
-	engines := make([]*engine, s.loops())
+	engines := make([]*engine, max(s.loops(), len(b.sockets)))
 	for i := range engines {
-		engines[i] = newEngine(i)
+		engines[i] = newEngine(i, b.name)
 	}
+	sockets := len(b.sockets)
 	group, err := loop.Start(loop.Config{
 		Sockets: b.sockets,
 		Loops:   len(engines),
@@ -63,12 +103,12 @@ func (s *Server) drive(b *binding) (driver, error) {
 		e.mail.post = func(f func()) bool { return group.Post(i, f) }
 		e.mail.mu.Unlock()
 	}
-	return &loopDriver{group, engines, b.unlink}, nil
+	return &loopDriver{group: group, engines: engines, sockets: sockets, unlink: b.unlink}, nil
 }
 
 // newEngine makes what a loop's connections share.
-func newEngine(index int) *engine {
-	e := &engine{index: index, inline: new(exchange)}
+func newEngine(index int, at string) *engine {
+	e := &engine{index: index, at: at, inline: new(exchange)}
 	e.turn.engine = e
 	e.mail.deliver = func() {
 		for _, m := range e.mail.take() {
@@ -95,6 +135,60 @@ func (b *binding) closeSockets() {
 	b.sockets = nil
 }
 
+// adopt makes a binding of copies of listening sockets.
+func (s *Server) adopt(files []*os.File) (_ *binding, err error) {
+	b := new(binding)
+	defer func() {
+		if err != nil {
+			b.closeSockets()
+		}
+	}()
+	for _, f := range files {
+		fd, err := dupFile(f)
+		if err != nil {
+			return nil, err
+		}
+		b.sockets = append(b.sockets, fd)
+		listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+		if err != nil {
+			return nil, os.NewSyscallError("getsockopt", err)
+		}
+		if listens == 0 {
+			return nil, errors.New("it does not listen")
+		}
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return nil, os.NewSyscallError("fcntl", err)
+		}
+		sa, err := unix.Getsockname(fd)
+		if err != nil {
+			return nil, os.NewSyscallError("getsockname", err)
+		}
+		switch sa := sa.(type) {
+		case *unix.SockaddrUnix:
+			b.addr = &net.UnixAddr{Name: sa.Name, Net: "unix"}
+		case *unix.SockaddrInet4:
+			b.addr = &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+			err = tune(fd)
+		case *unix.SockaddrInet6:
+			b.addr = &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+			err = tune(fd)
+		default:
+			err = fmt.Errorf("it is neither TCP nor unix: %T", sa)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// tune sets the options that accepted connections inherit.
+func tune(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent))
+}
+
 // takeOver makes a binding of a listener.
 func (s *Server) takeOver(l net.Listener) (*binding, error) {
 	filer, ok := l.(interface{ File() (*os.File, error) })
@@ -117,7 +211,7 @@ func (s *Server) takeOver(l net.Listener) (*binding, error) {
 	}
 	err = unix.SetNonblock(fd, true)
 	if l.Addr().Network() == "tcp" {
-		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
+		err = errors.Join(err, tune(fd))
 	}
 	if err = errors.Join(err, l.Close()); err != nil {
 		b.closeSockets()
@@ -200,10 +294,7 @@ func tcpSocket(family int, sa unix.Sockaddr, prepare func(fd int) error) (int, e
 	if err != nil {
 		return -1, err
 	}
-	err = errors.Join(
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent))
+	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), tune(fd))
 	if family == unix.AF_INET6 {
 		dual := 0
 		if in6, ok := sa.(*unix.SockaddrInet6); ok && in6.Addr != [16]byte{} {

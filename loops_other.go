@@ -5,6 +5,7 @@ package highball
 import (
 	"fmt"
 	"net"
+	"os"
 	"strings"
 )
 
@@ -26,6 +27,14 @@ func (s *Server) bind(addr string) (*binding, error) {
 	l, err := net.Listen(network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen %s: %w", addr, err)
+	}
+	return &binding{listener: l, addr: l.Addr()}, nil
+}
+
+func (s *Server) adopt(files []*os.File) (*binding, error) {
+	l, err := net.FileListener(files[0])
+	if err != nil {
+		return nil, err
 	}
 	return &binding{listener: l, addr: l.Addr()}, nil
 }

@@ -151,6 +151,10 @@ func (o *httpOrigin) scheme() string {
 	return "http"
 }
 
+func (o *httpOrigin) listener() string { return "" }
+
+func (o *httpOrigin) setClient(netip.AddrPort) {} // nobody else is to know
+
 func (o *httpOrigin) context() context.Context { return o.req.Context() }
 
 func (o *httpOrigin) onDeadline(func()) {} // net/http's server has no deadline for handlers

@@ -20,14 +20,14 @@ type httpWire struct {
 var _ wire = (*httpWire)(nil)
 
 func (o *httpWire) begin(w *Response, complete bool) error {
-	length := w.length
-	if complete && length < 0 && !bodyless(w.status) && (!w.headOnly() || w.accepted > 0) {
-		length = w.accepted
-	}
+	length := w.wireLength(complete)
 	header := o.writer.Header()
 	for i := range w.header.fields {
 		f := &w.header.fields[i]
-		if !framingField(f.Name) && !sameName(f.Name, "Content-Length") {
+		switch {
+		case withheld(f):
+			header[http.CanonicalHeaderKey(f.Name)] = nil // nor is net/http to add it
+		case !framingField(f.Name) && !sameName(f.Name, "Content-Length"):
 			header.Add(f.Name, f.Value)
 		}
 	}

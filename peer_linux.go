@@ -20,6 +20,7 @@ const (
 type onPeer struct {
 	home   *engine // nil with goroutines
 	group  *loop.Group
+	peers  *atomic.Int64 // of the group's driver
 	fd     int
 	dirty  bool // stands in a turn's list
 	choked bool // waits for room to write
@@ -30,7 +31,7 @@ type onPeer struct {
 func (p *Peer) looped() bool { return p.home != nil }
 
 // begin has the stream read. It is called once, on no loop's goroutine.
-func (p *Peer) begin(drivers []driver) error {
+func (p *Peer) begin(drivers []driving) error {
 	d := firstLoops(drivers)
 	p.mu.Lock()
 	if d == nil {
@@ -51,6 +52,8 @@ func (p *Peer) begin(drivers []driver) error {
 	_ = p.file.Close() // the copy is the stream now
 	e := d.engines[int(p.srv.state.nextPeer.Add(1)-1)%len(d.engines)]
 	p.file, p.home, p.group, p.fd = nil, e, d.group, fd
+	p.peers = &d.peers
+	p.peers.Add(1)
 	p.near.Store(e)
 	p.mu.Unlock() // a loop that sends must not wait for another that begins to watch
 	err = d.group.Watch(e.index, fd, loop.Readable, watchedPeer{p})
@@ -79,9 +82,9 @@ func dupFile(f *os.File) (fd int, err error) {
 	return fd, os.NewSyscallError("fcntl", err)
 }
 
-func firstLoops(drivers []driver) *loopDriver {
+func firstLoops(drivers []driving) *loopDriver {
 	for _, d := range drivers {
-		if d, ok := d.(*loopDriver); ok {
+		if d, ok := d.driver.(*loopDriver); ok {
 			return d
 		}
 	}
@@ -207,5 +210,6 @@ func (p *Peer) hangUp() {
 // release ends the watch, on the loop's goroutine or when the loop has ended. The caller holds the lock.
 func (p *Peer) release() {
 	p.group.Unwatch(p.home.index, p.fd)
+	p.peers.Add(-1)
 	_ = unix.Close(p.fd) // what was not taken is of no use to anybody
 }

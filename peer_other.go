@@ -5,7 +5,7 @@ package highball
 // onPeer is empty where there are no event loops.
 type onPeer struct{}
 
-func (p *Peer) begin([]driver) error {
+func (p *Peer) begin([]driving) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.beginAlone()

@@ -110,6 +110,11 @@ func bodyless(status int) bool {
 	return status < 200 || status == 204 || status == 304
 }
 
+// withheld reports whether a field is there to say that it is not wanted.
+func withheld(f *Field) bool {
+	return f.Value == "" && (sameName(f.Name, "Server") || sameName(f.Name, "Date"))
+}
+
 // framingField reports whether a field decides a message's framing or speaks of the connection, and is therefore
 // never the handler's to send.
 func framingField(name string) bool {

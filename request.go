@@ -24,6 +24,7 @@ type Request struct {
 	match     route.Match[Handler] // set by a Mux
 
 	body   body
+	edits  edits
 	origin origin
 }
 
@@ -32,6 +33,8 @@ type origin interface {
 	remote() netip.AddrPort
 	local() netip.AddrPort
 	scheme() string
+	listener() string
+	setClient(addr netip.AddrPort)
 	context() context.Context
 	extendDeadline(d time.Duration)
 	onDeadline(report func())
@@ -53,15 +56,30 @@ func (r *Request) Target() string { return r.head.Target.String(r.raw) }
 // for CONNECT it is empty.
 func (r *Request) Path() string { return r.path }
 
-// RawPath returns the path as it was sent.
-func (r *Request) RawPath() string { return r.head.Path.String(r.raw) }
+// RawPath returns the path as it was sent, or as Rewrite has it.
+func (r *Request) RawPath() string {
+	if r.edits.moved {
+		return r.edits.rawPath
+	}
+	return r.head.Path.String(r.raw)
+}
 
-// Query returns the query as it was sent, without "?".
-func (r *Request) Query() string { return r.head.Query.String(r.raw) }
+// Query returns the query as it was sent, or as Rewrite has it, without "?".
+func (r *Request) Query() string {
+	if r.edits.moved {
+		return r.edits.query
+	}
+	return r.head.Query.String(r.raw)
+}
 
 // Host returns the authority the request is for, with its port, as it was sent: that of an absolute target, else
-// the Host field. It may be empty on HTTP/1.0 only.
-func (r *Request) Host() string { return r.head.Host.String(r.raw) }
+// the Host field, or what SetClient has put in its place. It may be empty on HTTP/1.0 only.
+func (r *Request) Host() string {
+	if r.edits.host != "" {
+		return r.edits.host
+	}
+	return r.head.Host.String(r.raw)
+}
 
 // Hostname returns Host in canonical form: lower case, without port and final dot.
 func (r *Request) Hostname() string {
@@ -84,7 +102,12 @@ func (r *Request) Proto() string {
 }
 
 // Scheme returns "http" or "https".
-func (r *Request) Scheme() string { return r.origin.scheme() }
+func (r *Request) Scheme() string {
+	if r.edits.scheme != "" {
+		return r.edits.scheme
+	}
+	return r.origin.scheme()
+}
 
 // Header returns the request's header fields, Host among them. A handler may change it; nobody else looks.
 func (r *Request) Header() *Header {
@@ -113,8 +136,14 @@ func (r *Request) Body() io.Reader { return &r.body }
 // Header (RFC 9110, section 6.5.1).
 func (r *Request) Trailer() *Header { return &r.body.trailer }
 
-// RemoteAddr returns the client's address; it is not valid for unix sockets.
-func (r *Request) RemoteAddr() netip.AddrPort { return r.origin.remote() }
+// RemoteAddr returns the client's address: that of the peer, or what SetClient has put in its place. It is not valid for unix
+// sockets.
+func (r *Request) RemoteAddr() netip.AddrPort {
+	if r.edits.told {
+		return r.edits.client
+	}
+	return r.origin.remote()
+}
 
 // LocalAddr returns the address that the client connected to; it is not valid for unix sockets.
 func (r *Request) LocalAddr() netip.AddrPort { return r.origin.local() }
@@ -124,7 +153,8 @@ func (r *Request) LocalAddr() netip.AddrPort { return r.origin.local() }
 func (r *Request) Context() context.Context { return r.origin.context() }
 
 // ExtendDeadline gives the handler d from now in place of what is left of Deadlines.Handler; a negative d takes the
-// deadline away. Handlers that stream without end (server-sent events) want this.
+// deadline away. Handlers that stream without end (server-sent events) want this. In ServeLater it is for the request that it
+// begins.
 func (r *Request) ExtendDeadline(d time.Duration) { r.origin.extendDeadline(d) }
 
 // OnDeadline has report called when the handler's deadline passes, in place of the log record that the server would write: for a
@@ -163,6 +193,7 @@ func (r *Request) begin(head *h1.Head, raw string, o origin) bool {
 func (r *Request) end() {
 	r.raw, r.path, r.host = "", "", ""
 	r.hostKnown, r.hasHeader = false, false
+	r.undo()
 	r.header.Reset()
 	r.match = route.Match[Handler]{Allow: r.match.Allow[:0]}
 	r.origin = nil

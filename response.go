@@ -27,12 +27,17 @@ type Response struct {
 	header   Header
 	trailer  Header
 	buf      []byte // body bytes that wire has not got
+	spare    []byte // in place of buf while that is encoded
 	status   int
 	stage    stage
 	closing  bool  // the connection ends with this response
 	length   int64 // declared, or -1
 	accepted int64 // bytes of body taken from the handler
 	err      error // why nothing more can be written
+
+	encoding      Encoding // of the body; nil while it is sent as it is
+	encodes       bool     // the length of what is sent is encodedLength
+	encodedLength int64    // or -1
 }
 
 // stage is how far a response has come.
@@ -71,17 +76,20 @@ func (w *Response) begin(r *Request, out wire) {
 	w.status, w.stage, w.length, w.accepted, w.err, w.closing = 200, gathering, -1, 0, nil, false
 	w.buf = w.buf[:0]
 	w.trailer.Reset()
+	w.endEncoding()
+	w.encodes = false
 }
 
 // clear drops what w refers to.
 func (w *Response) clear() {
 	w.header.Reset()
 	w.trailer.Reset()
+	w.endEncoding()
 	w.req, w.wire, w.err = nil, nil, nil
 }
 
 // Header returns the header fields to be sent, for changing them until they are sent. Date and Server are added if
-// missing. "Connection: close" ends the connection after this response; the other fields that frame a message or speak
+// missing; one of them that is there with an empty value is not sent at all. "Connection: close" ends the connection after this response; the other fields that frame a message or speak
 // of the connection are dropped, since they are the server's to set.
 func (w *Response) Header() *Header { return &w.header }
 
@@ -155,7 +163,7 @@ func (w *Response) SendFile(f *os.File, offset, n int64) error {
 	if sendErr := w.send(nil); sendErr != nil {
 		return sendErr
 	}
-	if sendErr := w.fail(w.wire.file(f, offset, take)); sendErr != nil {
+	if sendErr := w.file(f, offset, take); sendErr != nil {
 		return sendErr
 	}
 	return err
@@ -169,11 +177,19 @@ func (w *Response) Flush() error {
 	if err := w.send(nil); err != nil {
 		return err
 	}
+	if w.encoding != nil {
+		if err := w.fail(w.encoding.Flush()); err != nil {
+			return err
+		}
+	}
 	return w.fail(w.wire.flush())
 }
 
 // Send sends p as the whole response. Status and header set before are dropped.
 func (w *Response) Send(p *Prepared) error {
+	if w.req.edits.editing() {
+		return w.sendEdited(p, nil, 0)
+	}
 	if err := w.sendHead(p, int64(len(p.body))); err != nil {
 		return err
 	}
@@ -189,6 +205,9 @@ func (w *Response) Send(p *Prepared) error {
 // length from f at offset; otherwise it is like SendFile and Send. It spares a handler that sends the same files again and
 // again the formatting of their heads.
 func (w *Response) SendFileAs(p *Prepared, f *os.File, offset int64) error {
+	if w.req.edits.editing() {
+		return w.sendEdited(p, f, offset)
+	}
 	if err := w.sendHead(p, p.length); err != nil {
 		return err
 	}
@@ -200,13 +219,45 @@ func (w *Response) SendFileAs(p *Prepared, f *os.File, offset int64) error {
 	return w.fail(w.wire.flush())
 }
 
-// sendHead hands the head of p to the wire.
-func (w *Response) sendHead(p *Prepared, length int64) error {
+// sendEdited sends p by the long way, with its body, or from f where there is a file.
+func (w *Response) sendEdited(p *Prepared, f *os.File, offset int64) error {
+	if err := w.mayStart(); err != nil {
+		return err
+	}
+	w.unfold(p.status, p.fields)
+	w.header.Del("Content-Length")
+	w.buf, w.accepted, w.length = w.buf[:0], 0, -1
+	if !bodyless(p.status) {
+		w.length = max(p.length, int64(len(p.body)))
+	}
+	var err error
+	switch {
+	case f != nil && p.length > 0:
+		err = w.SendFile(f, offset, p.length)
+	case len(p.body) > 0:
+		_, err = w.Write(p.body)
+	}
+	if err != nil {
+		return err
+	}
+	return w.finish()
+}
+
+// mayStart returns why a whole response cannot be sent any more.
+func (w *Response) mayStart() error {
 	if w.err != nil {
 		return w.err
 	}
 	if w.stage != gathering {
 		return fmt.Errorf("highball: Send after the response has begun")
+	}
+	return nil
+}
+
+// sendHead hands the head of p to the wire.
+func (w *Response) sendHead(p *Prepared, length int64) error {
+	if err := w.mayStart(); err != nil {
+		return err
 	}
 	w.buf = w.buf[:0]
 	w.status, w.stage, w.accepted = p.status, finished, length
@@ -313,13 +364,13 @@ func (w *Response) send(p []byte) error {
 			w.buf = append(w.buf, p...)
 			p = nil
 		}
-		if err := w.fail(w.wire.data(w.buf)); err != nil {
+		if err := w.data(w.buf); err != nil {
 			return err
 		}
 		w.buf = w.buf[:0]
 	}
 	if len(p) > 0 {
-		return w.fail(w.wire.data(p))
+		return w.data(p)
 	}
 	return nil
 }
@@ -331,6 +382,11 @@ func (w *Response) commit(complete bool) error {
 	}
 	if w.status < 200 && w.status != 101 || w.status > 599 {
 		return w.fail(fmt.Errorf("highball: the handler's status %d is not one of a final response", w.status))
+	}
+	if w.req.edits.editing() {
+		if err := w.edit(complete); err != nil {
+			return w.fail(err)
+		}
 	}
 	if err := checkFields(&w.header); err != nil {
 		return w.fail(err)
@@ -350,9 +406,15 @@ func (w *Response) finish() error {
 		}
 	}
 	if len(w.buf) > 0 && !w.headOnly() {
-		if err := w.fail(w.wire.data(w.buf)); err != nil {
+		if err := w.data(w.buf); err != nil {
 			return err
 		}
+	}
+	if w.encoding != nil {
+		if err := w.fail(w.encoding.Close()); err != nil {
+			return err
+		}
+		w.endEncoding()
 	}
 	if w.length >= 0 && w.accepted < w.length && !w.headOnly() && !bodyless(w.status) {
 		return w.fail(fmt.Errorf("highball: the handler wrote %d of %d declared bytes", w.accepted, w.length))

@@ -42,23 +42,6 @@ func (s *Server) Serve(l net.Listener) error {
 	return s.Run()
 }
 
-// Listen binds one more address, "host:port" or "unix:/path", for Run to serve, and returns it as bound. Clients may
-// connect from then on. The error names the address and the reason.
-func (s *Server) Listen(addr string) (net.Addr, error) {
-	if err := s.ready(); err != nil {
-		return nil, err
-	}
-	b, err := s.bind(addr)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.add(b); err != nil {
-		b.release()
-		return nil, err
-	}
-	return b.addr, nil
-}
-
 func (s *Server) add(b *binding) error {
 	s.state.mu.Lock()
 	defer s.state.mu.Unlock()
@@ -81,16 +64,9 @@ func (s *Server) Run() error {
 		<-st.finished
 		return ErrServerClosed
 	}
-	for len(st.bound) > 0 {
-		b := st.bound[0]
-		st.bound = st.bound[1:]
-		d, err := s.drive(b)
-		if err != nil {
-			st.mu.Unlock()
-			b.release()
-			return err
-		}
-		st.drivers = append(st.drivers, d)
+	if err := s.driveBound(); err != nil {
+		st.mu.Unlock()
+		return err
 	}
 	if len(st.drivers) == 0 {
 		st.mu.Unlock()
@@ -149,7 +125,7 @@ func (s *Server) Close() error {
 }
 
 // beginClose marks the server as closed, and reports whether this call was the first to do so.
-func (s *Server) beginClose() ([]driver, bool) {
+func (s *Server) beginClose() ([]driving, bool) {
 	_ = s.ready() // a server that could not begin ends all the same
 	st := &s.state
 	st.mu.Lock()
@@ -162,10 +138,10 @@ func (s *Server) beginClose() ([]driver, bool) {
 		b.release()
 	}
 	st.bound = nil
-	return st.drivers, true
+	return s.allDrivers(), true
 }
 
-func (s *Server) endClose(drivers []driver) {
+func (s *Server) endClose(drivers []driving) {
 	for _, d := range drivers {
 		if d.open() > 0 {
 			d.abort()

@@ -57,12 +57,15 @@ func (c *conn) answer(x *exchange) bool {
 	if t := c.srv.state.tracer; t != nil {
 		t.Request(c.id, c.peer(), []byte(raw))
 	}
+	if !c.continues() { // else the handler that has begun has said already what is to be known
+		c.untell()
+	}
 	ok := x.req.begin(&x.head, raw, x)
-	x.req.body.begin(&x.head, x, c.srv.Limits.Body, &c.srv.state.limits)
+	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	c.phase.Store(phaseOpen) // not before the deadline finds a request to speak of
 	if !c.looped() {
-		c.link.SetTimeout(c.srv.state.deadlines.Handler) // a loop has set it, and looks again at one that finds no phase
+		c.link.SetTimeout(c.srv.settings().deadlines.Handler) // a loop has set it, and looks again at one that finds no phase
 	}
 	var err error
 	returned := false
@@ -79,7 +82,7 @@ func (c *conn) answer(x *exchange) bool {
 		// What follows is not HTTP in the client's eyes, so that nothing after the refusal may be read.
 		x.res.closing = true
 		err = &Error{501, errors.New("this server is no proxy: CONNECT is refused")}
-	case x.req.body.limit > 0 && x.req.body.size > x.req.body.limit:
+	case x.req.body.limit >= 0 && x.req.body.size > x.req.body.limit:
 		x.res.closing = true
 		err = &Error{413, fmt.Errorf("the body of %d bytes exceeds the limit of %d", x.req.body.size, x.req.body.limit)}
 	default:
@@ -232,12 +235,13 @@ func (c *conn) dropBody(x *exchange) bool {
 	if b.complete() {
 		return true
 	}
-	if b.err != nil || b.size > c.srv.state.drain {
+	drain := c.srv.settings().drain
+	if b.err != nil || b.size > drain {
 		return false
 	}
-	b.limit = 0
-	n, err := io.CopyN(io.Discard, b, c.srv.state.drain+1)
-	return err == io.EOF && n <= c.srv.state.drain
+	b.limit = -1
+	n, err := io.CopyN(io.Discard, b, drain+1)
+	return err == io.EOF && n <= drain
 }
 
 // next reads on until another request is parsed, and reports whether there is one; else the connection was given back
@@ -247,12 +251,12 @@ func (c *conn) next() bool {
 	partial := false
 	for {
 		if len(x.buffered()) > 0 {
-			switch x.head.Parse(x.buffered(), &c.srv.state.limits) {
+			switch x.head.Parse(x.buffered(), &c.srv.settings().limits) {
 			case h1.Done:
 				c.fresh = false
 				x.begun = time.Now()
 				if c.looped() {
-					c.link.SetTimeout(c.srv.state.deadlines.Handler)
+					c.link.SetTimeout(c.srv.settings().deadlines.Handler)
 				}
 				return true
 			case h1.Failed:
@@ -261,17 +265,21 @@ func (c *conn) next() bool {
 				return false
 			}
 		}
-		if c.srv.state.draining.Load() && len(x.buffered()) == 0 {
+		draining := c.srv.state.draining.Load() && len(x.buffered()) == 0
+		if draining && !c.looped() {
 			c.release(x)
 			c.link.Close()
 			return false
 		}
-		wait := c.srv.state.deadlines.Idle
+		wait := c.srv.settings().deadlines.Idle
+		if draining {
+			wait = drainGrace // the next request may be on the way, since nothing has said that none is wanted
+		}
 		if c.fresh {
-			wait = c.srv.state.deadlines.Head
+			wait = c.srv.settings().deadlines.Head
 		}
 		if len(x.buffered()) > 0 {
-			if wait = c.srv.state.deadlines.Head; !partial {
+			if wait = c.srv.settings().deadlines.Head; !partial {
 				x.begun = time.Now()
 			}
 			if partial = true; wait > 0 {
@@ -357,10 +365,16 @@ func (x *exchange) scheme() string         { return x.conn.srv.state.scheme }
 func (x *exchange) local() netip.AddrPort { return x.conn.localAddr() }
 
 func (x *exchange) extendDeadline(d time.Duration) {
-	if x.link != nil { // else it is hijacked
+	if x.link != nil {
 		x.link.SetTimeout(d)
+		return
 	}
+	x.req.edits.deadline = d // of what begins on the event loop; once hijacked it means nothing
 }
+
+func (x *exchange) listener() string { return x.conn.at() }
+
+func (x *exchange) setClient(addr netip.AddrPort) { x.conn.tell(addr) }
 
 func (x *exchange) onDeadline(report func()) { x.conn.report.Store(&report) }
 

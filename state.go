@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,18 +19,15 @@ type serverState struct {
 	prepare sync.Once
 	err     error // of prepare
 
-	handler   Handler
-	inline    InlineHandler // handler, if it is one
-	later     LaterHandler  // likewise
-	deadlines Deadlines     // with the defaults; negative means none
-	limits    h1.Limits
-	drain     int64
-	minRate   int64
-	log       *slog.Logger
-	tracer    *observe.Tracer
-	access    *observe.AccessLog
-	scheme    string
-	refusal   []byte // a whole 503
+	handler  Handler
+	inline   InlineHandler // handler, if it is one
+	later    LaterHandler  // likewise
+	settings atomic.Pointer[settings]
+	log      *slog.Logger
+	tracer   *observe.Tracer
+	access   *observe.AccessLog
+	scheme   string
+	refusal  []byte // a whole 503
 
 	nextID    atomic.Uint64
 	nextPeer  atomic.Uint64
@@ -38,7 +37,8 @@ type serverState struct {
 
 	mu       sync.Mutex // guards the following fields
 	bound    []*binding // by Listen, not yet served
-	drivers  []driver   // serving
+	drivers  []driving  // serving
+	retired  []driving  // serving what they have accepted, and no more
 	running  bool       // Run has started the drivers
 	peers    map[*Peer]struct{}
 	over     bool // no peer is taken any more
@@ -62,10 +62,31 @@ type driver interface {
 	abort()
 	// stop ends the driver, whose connections are closed or aborted.
 	stop()
+	// close stops listening, and lets connections be.
+	close()
+	// idle reports whether nothing is left to do after close.
+	idle() bool
+	// settle returns when no loop is in the turn any more that it was in before.
+	settle()
+	// listening returns copies of the listening sockets.
+	listening() ([]*os.File, error)
+	// keepName has the name of a unix socket stay when the driver ends.
+	keepName()
 }
+
+// driving is a driver and what it serves.
+type driving struct {
+	driver
+	name string // as it was asked for
+	addr net.Addr
+}
+
+// allDrivers returns those that have, or may have, connections. The caller holds the lock.
+func (s *Server) allDrivers() []driving { return slices.Concat(s.state.drivers, s.state.retired) }
 
 // binding is a listening address.
 type binding struct {
+	name     string       // the address as it was asked for
 	listener net.Listener // for a goroutine per connection, or
 	sockets  []int        // for loops
 	addr     net.Addr     // as bound
@@ -88,17 +109,7 @@ func (s *Server) ready() error {
 		}
 		st.inline, _ = st.handler.(InlineHandler)
 		st.later, _ = st.handler.(LaterHandler)
-		d := s.Deadlines
-		st.deadlines = Deadlines{
-			Head:    orDefault(d.Head, 10*time.Second),
-			Body:    orDefault(d.Body, 30*time.Second),
-			Handler: orDefault(d.Handler, 30*time.Second),
-			Idle:    orDefault(d.Idle, 75*time.Second),
-			Write:   orDefault(d.Write, 30*time.Second),
-		}
-		st.limits = h1.Limits{Line: s.Limits.Line, Head: s.Limits.Head, Fields: s.Limits.Fields}
-		st.drain = orDefault(s.Limits.Drain, 256<<10)
-		st.minRate = orDefault(s.Limits.MinRate, 500)
+		st.settings.Store(newSettings(s.Deadlines, s.Limits))
 		st.refusal = refusalText()
 		if s.Trace != nil {
 			st.tracer = observe.NewTracer(s.Trace, observe.MaskSecrets)
@@ -109,6 +120,35 @@ func (s *Server) ready() error {
 	})
 	return st.err
 }
+
+// settings are the deadlines and limits in force, with the defaults; a negative deadline means none.
+type settings struct {
+	deadlines Deadlines
+	limits    h1.Limits
+	body      int64
+	drain     int64
+	minRate   int64
+	conns     int
+}
+
+func newSettings(d Deadlines, l Limits) *settings {
+	return &settings{
+		deadlines: Deadlines{
+			Head:    orDefault(d.Head, 10*time.Second),
+			Body:    orDefault(d.Body, 30*time.Second),
+			Handler: orDefault(d.Handler, 30*time.Second),
+			Idle:    orDefault(d.Idle, 75*time.Second),
+			Write:   orDefault(d.Write, 30*time.Second),
+		},
+		limits:  h1.Limits{Line: l.Line, Head: l.Head, Fields: l.Fields},
+		body:    l.Body,
+		drain:   orDefault(l.Drain, 256<<10),
+		minRate: orDefault(l.MinRate, 500),
+		conns:   l.Conns,
+	}
+}
+
+func (s *Server) settings() *settings { return s.state.settings.Load() }
 
 func orDefault[N int64 | time.Duration](value, otherwise N) N {
 	if value == 0 {
@@ -156,11 +196,11 @@ func (st *serverState) giveExchange(x *exchange) {
 }
 
 func (s *Server) bodyPace() pace {
-	return pace{grace: s.state.deadlines.Body, rate: s.state.minRate}
+	return pace{grace: s.settings().deadlines.Body, rate: s.settings().minRate}
 }
 
 func (s *Server) writePace() pace {
-	return pace{grace: s.state.deadlines.Write, rate: s.state.minRate}
+	return pace{grace: s.settings().deadlines.Write, rate: s.settings().minRate}
 }
 
 // openConns returns the number of open connections.
@@ -169,6 +209,9 @@ func (s *Server) openConns() int {
 	defer s.state.mu.Unlock()
 	n := 0
 	for _, d := range s.state.drivers {
+		n += d.open()
+	}
+	for _, d := range s.state.retired {
 		n += d.open()
 	}
 	return n

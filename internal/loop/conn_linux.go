@@ -375,6 +375,15 @@ func (c *Conn) SetTimeout(d time.Duration) {
 	}
 }
 
+// Remaining returns the time until the deadline, as of the loop's last wake-up; without one it is negative. It is for the loop's goroutine.
+func (c *Conn) Remaining() time.Duration {
+	d := c.deadline.Load()
+	if d == 0 {
+		return -1
+	}
+	return time.Duration(d - c.loop.now)
+}
+
 // lookAtDeadline is the wheel's visit.
 func (c *Conn) lookAtDeadline() {
 	if c.state.Load()&closed != 0 {

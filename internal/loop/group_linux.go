@@ -99,6 +99,36 @@ func Start(cfg Config) (*Group, error) {
 // Open returns the number of open connections.
 func (g *Group) Open() int { return int(g.open.Load()) }
 
+// Settle returns when each loop has ended the turn that it was in.
+func (g *Group) Settle() { g.onEveryLoop(func(*Loop) {}) }
+
+// Sockets returns copies of the listening descriptors, of which the group was given n; fewer where some are closed.
+func (g *Group) Sockets(n int) ([]int, error) {
+	var mu sync.Mutex
+	var fds []int
+	var errs []error
+	g.onEveryLoop(func(l *Loop) {
+		mu.Lock()
+		defer mu.Unlock()
+		if l.index >= n || l.socket < 0 {
+			return
+		}
+		fd, err := unix.FcntlInt(uintptr(l.socket), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			errs = append(errs, err)
+			return
+		}
+		fds = append(fds, fd)
+	})
+	if err := errors.Join(errs...); err != nil {
+		for _, fd := range fds {
+			_ = unix.Close(fd) // a copy
+		}
+		return nil, err
+	}
+	return fds, nil
+}
+
 // StopListening takes what is queued on the listeners and closes them.
 func (g *Group) StopListening() {
 	g.onEveryLoop((*Loop).stopListening)

@@ -20,7 +20,7 @@ const (
 	Combined
 
 	// JSON is one object on a line with always the same members: time,
-	// remote, port, host, method, target, protocol, status, bytes, duration,
+	// remote, port, user, host, method, target, protocol, status, bytes, duration,
 	// referer, user_agent, aborted. The time is RFC 3339, the duration is in
 	// seconds. Each character of a string stands for one byte as received
 	// (its latin-1 reading): the two bytes of a UTF-8 "é" are two characters.
@@ -63,6 +63,7 @@ func (f Format) String() string {
 type Record struct {
 	Time      time.Time      // when the request's first byte arrived
 	Remote    netip.AddrPort // the client; the zero value for a unix socket
+	User      string         // who made the request, as far as an access rule has found out
 	Host      string         // authority the request was for
 	Method    string         // empty when the head could not be parsed
 	Target    string         // request target as received
@@ -105,7 +106,13 @@ func appendCommon(dst []byte, r *Record, clock *Clock) []byte {
 	} else {
 		dst = append(dst, '-')
 	}
-	dst = append(dst, " - - ["...)
+	dst = append(dst, " - "...)
+	if r.User == "" {
+		dst = append(dst, '-')
+	} else {
+		dst = appendEscaped(dst, r.User, escapeHex, escapeSpace)
+	}
+	dst = append(dst, " ["...)
 	dst = clock.appendCommon(dst, r.Time)
 	dst = append(dst, `] "`...)
 	if r.Method == "" {
@@ -157,7 +164,9 @@ func appendJSON(dst []byte, r *Record, clock *Clock) []byte {
 	}
 	dst = append(dst, `","port":`...)
 	dst = strconv.AppendUint(dst, uint64(r.Remote.Port()), 10)
-	dst = append(dst, `,"host":"`...)
+	dst = append(dst, `,"user":"`...)
+	dst = appendEscaped(dst, r.User, escapeJSON, keepSpace)
+	dst = append(dst, `","host":"`...)
 	dst = appendEscaped(dst, r.Host, escapeJSON, keepSpace)
 	dst = append(dst, `","method":"`...)
 	dst = appendEscaped(dst, r.Method, escapeJSON, keepSpace)

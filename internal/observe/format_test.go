@@ -35,7 +35,7 @@ var newfoundland = time.FixedZone("NST", -(3*3600 + 30*60))
 func TestFormatAppend(t *testing.T) {
 	const common = `192.0.2.7 - - [07/Mar/2026:09:05:03 -0330] "GET /a%20b?q=1 HTTP/1.1" 200 5120`
 	with := func(old, new string) string { return strings.Replace(common, old, new, 1) }
-	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","remote":"192.0.2.7","port":50312,` +
+	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","remote":"192.0.2.7","port":50312,"user":"",` +
 		`"host":"example.org","method":"GET","target":"/a%20b?q=1","protocol":"HTTP/1.1",` +
 		`"status":200,"bytes":5120,"duration":1.002345,` +
 		`"referer":"http://example.org/","user_agent":"curl/8.5.0","aborted":false}`
@@ -69,6 +69,7 @@ func TestFormatAppend(t *testing.T) {
 		{"bytes from 0x80", Combined, func(r *Record) { r.UserAgent = "é\x80\xff" }, common + ` "http://example.org/" "\xc3\xa9\x80\xff"`},
 
 		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-","port":0`)},
+		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`"user":""`, `"user":"ann"`)},
 		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`"aborted":false`, `"aborted":true`)},
 		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`1.002345`, `0.000000`)},
 		{"json empty strings", JSON, func(r *Record) { r.Method, r.Target, r.Host = "", "", "" }, withJSON(`"host":"example.org","method":"GET","target":"/a%20b?q=1"`, `"host":"","method":"","target":""`)},
