@@ -65,7 +65,7 @@ func (r *Request) undo() {
 		r.path = e.path
 	}
 	if e.host != "" {
-		r.hostKnown = false
+		r.hostKnown, r.hasHeader = false, false
 	}
 	clear(e.editors)
 	*e = edits{editors: e.editors[:0]}
@@ -97,6 +97,7 @@ func (r *Request) SetClient(addr netip.AddrPort, scheme, host string) {
 	}
 	if host != "" {
 		e.host, r.hostKnown = host, false
+		r.Header().Set("Host", host)
 	}
 }
 

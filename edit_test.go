@@ -346,7 +346,7 @@ func TestEncodeResponseFlushesAndReleases(t *testing.T) {
 func TestEditsAreUndone(t *testing.T) {
 	client := netip.MustParseAddrPort("203.0.113.9:4711")
 	declines := inlineFunc{inline: func(*highball.Response, *highball.Request) bool { return false }, serve: func(w *highball.Response, r *highball.Request) error {
-		_, err := w.WriteString(strings.Join([]string{r.Path(), r.RawPath(), r.Query(), r.Target(), r.RemoteAddr().String(), r.Scheme(), r.Host(), r.Hostname(), r.User()}, " "))
+		_, err := w.WriteString(strings.Join([]string{r.Path(), r.RawPath(), r.Query(), r.Target(), r.RemoteAddr().String(), r.Scheme(), r.Host(), r.Header().Value("Host"), r.Hostname(), r.User()}, " "))
 		return err
 	}}
 	var calls atomic.Int64
@@ -370,11 +370,11 @@ func TestEditsAreUndone(t *testing.T) {
 	s := servertest.New(t, servertest.Loop, &highball.Server{Handler: inlineOnly})
 	c := s.Dial(t)
 	kept := c.Get("/keep?a=0")
-	if want := "/moved to /moved%20to b=1 /keep?a=0 203.0.113.9:4711 https Elsewhere.example:81 elsewhere.example ann"; kept.Body != want || kept.Value("X-Edited") != "yes" {
+	if want := "/moved to /moved%20to b=1 /keep?a=0 203.0.113.9:4711 https Elsewhere.example:81 Elsewhere.example:81 elsewhere.example ann"; kept.Body != want || kept.Value("X-Edited") != "yes" {
 		t.Errorf("edited inline:\n got %s\nwant %s", kept.Body, want)
 	}
 	undone := c.Get("/undo?a=0")
-	if want := "/undo /undo a=0 /undo?a=0 " + c.LocalAddr().String() + " http test test "; undone.Body != want || undone.Value("X-Edited") != "" {
+	if want := "/undo /undo a=0 /undo?a=0 " + c.LocalAddr().String() + " http test test test "; undone.Body != want || undone.Value("X-Edited") != "" {
 		t.Errorf("after declining:\n got %q\nwant %q", undone.Body, want)
 	}
 	if calls.Load() == 0 {

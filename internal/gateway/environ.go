@@ -19,6 +19,7 @@ type environ struct {
 	target     string // RAW_URI
 	protocol   string // SERVER_PROTOCOL
 	scheme     string // wsgi.url_scheme
+	user       string // REMOTE_USER; empty where no access rule has asked for one
 	serverName string // SERVER_NAME; empty where the client has named no host: see appendServerName
 	remote     netip.AddrPort
 	local      netip.AddrPort
@@ -30,6 +31,9 @@ type environ struct {
 	// fields are those of the header that become HTTP_ variables, each name once: see appendVariable.
 	fields []highball.Field
 }
+
+// authType is AUTH_TYPE: the one scheme by which the server finds out who a user is (RFC 7617).
+const authType = "Basic"
 
 // usualFields is the number of fields up to which a request is mapped without an allocation.
 const usualFields = 24
@@ -44,7 +48,7 @@ const usualFields = 24
 // joined by commas (RFC 9110, section 5.2), those of Cookie by semicolons (RFC 6265, section 5.4).
 func environOf(r *highball.Request, mount string, contentLength int64, storage []highball.Field) environ {
 	e := environ{
-		method: r.Method(), query: r.Query(), target: r.Target(), protocol: r.Proto(), scheme: r.Scheme(),
+		method: r.Method(), query: r.Query(), target: r.Target(), protocol: r.Proto(), scheme: r.Scheme(), user: r.User(),
 		serverName: r.Hostname(), remote: r.RemoteAddr(), local: r.LocalAddr(), contentLength: contentLength,
 	}
 	e.script, e.path = splitPath(r.Path(), mount)
@@ -191,7 +195,7 @@ func appendVariable(dst []byte, field string) []byte {
 }
 
 // appendEnviron appends what a worker makes the environ of r from: a tuple of 14 values, of which the last is a dict of the
-// HTTP_ variables. For mount and contentLength see environOf.
+// HTTP_ variables and of those that tell of a user. For mount and contentLength see environOf.
 func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, contentLength int64) []byte {
 	var storage [usualFields]highball.Field
 	e := environOf(r, mount, contentLength, storage[:0])
@@ -225,6 +229,12 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, conte
 		dst = c.appendASCIIStart(dst, len(variablePrefix)+len(f.Name))
 		dst = appendVariable(dst, f.Name)
 		dst = appendText(dst, c, f.Value)
+	}
+	if e.user != "" {
+		dst = appendText(dst, c, "AUTH_TYPE")
+		dst = appendText(dst, c, authType)
+		dst = appendText(dst, c, "REMOTE_USER")
+		dst = appendText(dst, c, e.user)
 	}
 	return c.appendDictEnd(dst)
 }

@@ -249,6 +249,27 @@ func TestEnvironWhole(t *testing.T) {
 	})
 }
 
+// What handlers in front have found out of the client is what an application is told, and nothing of the proxy.
+func TestEnvironBehindHandlers(t *testing.T) {
+	withRequest(t, servertest.Loop, "GET /x?a=b HTTP/1.1\r\nHost: inside\r\n\r\n", func(r *highball.Request) {
+		r.SetClient(netip.MustParseAddrPort("203.0.113.9:4711"), "https", "shop.example:8443")
+		r.SetUser("ann\u00e9")
+		if err := r.Rewrite("/y z", "c=d"); err != nil {
+			t.Fatal(err)
+		}
+		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, "", -1))
+		want := map[string]string{
+			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/y z", "QUERY_STRING": "c=d", "RAW_URI": "/x?a=b",
+			"SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "https", "REMOTE_ADDR": "203.0.113.9", "REMOTE_PORT": "4711",
+			"SERVER_NAME": "shop.example", "SERVER_PORT": fmt.Sprint(r.LocalAddr().Port()), "HTTP_HOST": "shop.example:8443",
+			"AUTH_TYPE": "Basic", "REMOTE_USER": latin1("ann\u00e9"),
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
 func TestEnvironAddresses(t *testing.T) {
 	addr := netip.MustParseAddrPort
 	tests := []struct {
