@@ -160,10 +160,10 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 // inline answers one request on the loop, and reports whether it could. Its error is ErrAbort.
 func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	st := &c.srv.state
+	x.req.undo()
 	if st.inline == nil && st.later == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
-	x.req.undo()
 	c.untell()
 	if !x.req.begin(&x.head, aliasString(head), x) {
 		return false, nil

@@ -29,10 +29,15 @@ func housePolicy() policy {
 			// Level 2 are the handlers, which never import each other.
 			{pkg: "internal/static", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/gateway", ours: ".", inTests: "internal/servertest"},
+			// So are those that stand around another one.
+			{pkg: "internal/compress", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/forward", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/policy", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/rewrite", ours: ".", inTests: "internal/servertest"},
 			// What every handler is tested with is for tests alone.
 			{pkg: "internal/servertest", ours: "."},
 			// Level 3 makes a server of a configuration.
-			{pkg: "internal/app", ours: ". internal/config internal/gateway internal/observe internal/static", inTests: "internal/servertest"},
+			{pkg: "internal/app", ours: ". internal/compress internal/config internal/forward internal/gateway internal/observe internal/policy internal/rewrite internal/static", inTests: "internal/servertest"},
 			// Level 4 is the command.
 			{pkg: "cmd/highball", ours: "internal/app"},
 			// Examples are what anybody could write.
@@ -41,12 +46,17 @@ func housePolicy() policy {
 		},
 		// Packages that only some may use, in code that is not a test. A path covers what lies below it.
 		reserved: []reservation{
-			{"net/http", ". internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates"},
+			{"net/http", ". internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates, and package admin is a client, too"},
 			{"github.com/pelletier/go-toml", "internal/config", "configuration is read in one place"},
 			{"github.com/spf13", "cmd/highball", "the command line is read in one place"},
 			{"github.com/lmittmann/tint", "internal/app", "everybody else logs to the logger that is handed down"},
-			{"golang.org/x/sys", ". internal/gateway internal/loop internal/static", "system calls stay behind the packages that are about them"},
-			{"github.com/fsnotify/fsnotify", "internal/gateway", "files are watched for applications that are reloaded"},
+			{"golang.org/x/sys", ". internal/app internal/gateway internal/loop internal/static", "system calls stay behind the packages that are about them"},
+			{"github.com/fsnotify/fsnotify", "internal/app internal/gateway", "files are watched for applications, and for a configuration, that are reloaded"},
+			{"github.com/klauspost/compress", "internal/compress", "bodies are encoded in one place"},
+			{"github.com/andybalholm/brotli", "internal/compress", "bodies are encoded in one place"},
+			{"golang.org/x/crypto", "internal/policy", "passwords are checked in one place"},
+			{"github.com/tg123/go-htpasswd", "internal/policy", "passwords are checked in one place"},
+			{"github.com/coreos/go-systemd", "internal/app", "the service manager is spoken to in one place"},
 			{"unsafe", ". internal/loop", "bytes that alias a buffer, and raw system calls, each with its benchmark"},
 			{"C", "", "the binary is built without a C compiler"},
 			{"github.com/google/go-cmp", "internal/servertest", "it is for tests"},

@@ -77,7 +77,7 @@ func TestFenced(t *testing.T) {
 // no site is given one.
 func TestDocumentedConfigurations(t *testing.T) {
 	folders := regexp.MustCompile(`(?m)^\s*(?:root|dir|python|cgi|classes) = "([^"]*)"`)
-	files := regexp.MustCompile(`"([^"]*\.(?:html|env|py))(?::\w+)?"`)
+	files := regexp.MustCompile(`"([^"]*\.(?:html|env|py|htpasswd))(?::\w+)?"`)
 	for _, b := range documents(t, "toml") {
 		dir := t.TempDir()
 		make := func(path, text string) {

@@ -85,7 +85,7 @@ func (r *Request) EditResponse(e HeadEditor) { r.edits.editors = append(r.edits.
 func (r *Request) EncodeResponse(e Encoder) { r.edits.encoder = e }
 
 // SetClient has the request come from addr, by scheme, and for host, of which a proxy in between has told. What is not valid or
-// is empty stays as it is.
+// is empty leaves what was there.
 func (r *Request) SetClient(addr netip.AddrPort, scheme, host string) {
 	e := &r.edits
 	if addr.IsValid() {
@@ -95,7 +95,7 @@ func (r *Request) SetClient(addr netip.AddrPort, scheme, host string) {
 	if scheme != "" {
 		e.scheme = scheme
 	}
-	if host != "" {
+	if _, ok := h1.CanonicalHost(host); ok && host != "" {
 		e.host, r.hostKnown = host, false
 		r.Header().Set("Host", host)
 	}

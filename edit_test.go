@@ -382,6 +382,50 @@ func TestEditsAreUndone(t *testing.T) {
 	}
 }
 
+// Nothing of what was done to one request is there for the next on its connection, with a body or without one, nor for a request of another
+// connection on the same loop.
+func TestEditsAreOfOneRequest(t *testing.T) {
+	say := func(w *highball.Response, r *highball.Request) error {
+		_, err := w.WriteString(strings.Join([]string{r.Path(), r.Query(), r.RemoteAddr().Addr().String(), r.Scheme(), r.Host(), r.User()}, " "))
+		return err
+	}
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		h := inlineFunc{
+			inline: func(w *highball.Response, r *highball.Request) bool {
+				return strings.HasPrefix(r.Path(), "/inline") && say(w, r) == nil
+			},
+			serve: say,
+		}
+		s := servertest.New(t, d, &highball.Server{Loops: 1, Handler: around{h, func(r *highball.Request) {
+			if r.Header().Has("X-Edit") {
+				r.SetClient(netip.MustParseAddrPort("203.0.113.9:1"), "https", "elsewhere")
+				r.SetUser("ann")
+				r.EditResponse(headEdits(func(_ *highball.Request, _ int, h *highball.Header) { h.Set("X-Edited", "yes") }))
+				_ = r.Rewrite(r.Path(), "edited")
+			}
+		}}})
+		a, b := s.Dial(t), s.Dial(t)
+		peer := "127.0.0.1"
+		if d == servertest.Goroutine {
+			peer = "invalid IP"
+		}
+		for _, first := range []string{get("/inline", "X-Edit: 1\r\n"), get("/blocking", "X-Edit: 1\r\n"), post("/body", "X-Edit: 1\r\nContent-Length: 1\r\n", "x")} {
+			for _, next := range []string{get("/inline", ""), get("/blocking", ""), post("/body", "Content-Length: 1\r\n", "x")} {
+				for _, c := range []*servertest.Client{a, b} {
+					a.Send(first)
+					if got := a.Receive("GET"); !strings.HasSuffix(got.Body, " edited 203.0.113.9 https elsewhere ann") {
+						t.Errorf("%.20q: not edited: %q", first, got.Body)
+					}
+					c.Send(next)
+					if got := c.Receive("GET"); !strings.HasSuffix(got.Body, "  "+peer+" http test ") || got.Value("X-Edited") != "" {
+						t.Errorf("%.20q after %.20q: still edited: %q", next, first, got.Body)
+					}
+				}
+			}
+		}
+	})
+}
+
 // A path that has no canonical form, or a query that would end the line, is no rewrite.
 func TestRewriteRefuses(t *testing.T) {
 	for _, test := range []struct{ path, query string }{

@@ -131,7 +131,7 @@ func listed(values []string) func(yield func(string) bool) {
 // remoteText returns the client's address, which a connection keeps as text.
 func (g *guest) remoteText(r *Request) string {
 	x := g.writer.exchange
-	if x == nil {
+	if x == nil || r.edits.told {
 		return remoteText(r.RemoteAddr())
 	}
 	c := x.conn

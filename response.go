@@ -410,14 +410,14 @@ func (w *Response) finish() error {
 			return err
 		}
 	}
+	if w.length >= 0 && w.accepted < w.length && !w.headOnly() && !bodyless(w.status) {
+		return w.fail(fmt.Errorf("highball: the handler wrote %d of %d declared bytes", w.accepted, w.length))
+	}
 	if w.encoding != nil {
 		if err := w.fail(w.encoding.Close()); err != nil {
 			return err
 		}
 		w.endEncoding()
-	}
-	if w.length >= 0 && w.accepted < w.length && !w.headOnly() && !bodyless(w.status) {
-		return w.fail(fmt.Errorf("highball: the handler wrote %d of %d declared bytes", w.accepted, w.length))
 	}
 	w.stage = finished
 	return w.fail(w.wire.end(w))

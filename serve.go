@@ -59,6 +59,7 @@ func (c *conn) answer(x *exchange) bool {
 	}
 	if !c.continues() { // else the handler that has begun has said already what is to be known
 		c.untell()
+		x.req.undo()
 	}
 	ok := x.req.begin(&x.head, raw, x)
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
