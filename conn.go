@@ -62,6 +62,8 @@ type conn struct {
 	leave   atomic.Pointer[context.CancelCauseFunc] // of the running handler's context
 	report  atomic.Pointer[func()]                  // the running handler's, see Request.OnDeadline
 
+	owed *owed // what is told of the last answer when the client has taken it
+
 	remote     netip.AddrPort
 	told       netip.AddrPort // the client's address as a proxy has told it for the present request; guarded by expiry for the deadline
 	remoteText string         // remote as net/http writes it, made on first use

@@ -6,6 +6,7 @@ import (
 
 	"highball/internal/h1"
 	"highball/internal/loop"
+	"highball/internal/observe"
 )
 
 // This file is the part of a connection's story that an event loop tells, see conn.go.
@@ -16,6 +17,8 @@ type engine struct {
 	at     string // the address that the loop's connections were made to, as it was asked for
 	inline *exchange
 	out    []byte // for the inline answers of one turn; nil while they are made
+	mark   int64  // the moment up to which the turn's time is accounted for, on the server's clock
+	due    due
 	turn   Turn
 	mail   mail
 	input  []byte // what peers send; made for the first of them
@@ -58,6 +61,7 @@ func (c *conn) Input(b []byte) {
 	if c.fate != fateNext {
 		return
 	}
+	c.engine.mark = c.lc.Now()
 	x := c.x
 	if x == nil {
 		x = c.engine.inline
@@ -78,15 +82,21 @@ func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 	x.out, c.engine.out = own, out[:0]
 	switch next {
 	case stepServe:
+		c.record(c.engine.mark)
 		c.detach(x, rest, out)
 		return
 	case stepLater:
+		c.record(c.engine.mark)
 		c.wait(x, rest, out)
 		return
 	}
-	c.keep(x, rest)
+	spent := c.keep(x, rest)
 	if len(out) > 0 {
 		c.lc.Send(out)
+	}
+	c.recordSent()
+	if spent != nil { // whose strings were wanted until now
+		c.srv.state.giveExchange(spent)
 	}
 	switch {
 	case next == stepAbort:
@@ -122,6 +132,9 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 	for range requestsPerTurn {
 		if len(b) == 0 {
 			return b, stepWait
+		}
+		if c.srv.state.observed && !x.timing.running() {
+			x.timing.start(c.engine.mark)
 		}
 		switch x.head.Parse(b, &c.srv.settings().limits) {
 		case h1.NeedData:
@@ -172,6 +185,10 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 	mark := len(x.out)
+	if x.timing.running() {
+		c.record(c.engine.mark) // the one before it
+		x.timing.enter(observe.App, c.engine.mark)
+	}
 	if st.inline != nil {
 		taken, err = c.handleInline(x)
 	}
@@ -197,7 +214,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	if err == ErrAbort {
 		x.out = x.out[:mark]
-		c.srv.record(c, x, c.lc.Now(), 0, outcomeCut)
+		c.answered(x, outcomeCut)
 		x.res.header.Reset()
 		return true, err
 	}
@@ -208,7 +225,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 		x.res.ErrorPage(500)
 		_ = x.res.finish() // it cannot fail: it is our own page, into memory
 	}
-	c.srv.record(c, x, c.lc.Now(), 0, outcomeWhole)
+	c.answered(x, outcomeWhole)
 	return true, nil
 }
 
@@ -222,31 +239,32 @@ func (c *conn) handleInline(x *exchange) (taken bool, err error) {
 	return c.srv.state.inline.ServeInline(&x.res, &x.req), nil
 }
 
-// keep stores what is left of the input until more arrives, and gives back the exchange that is not needed.
-func (c *conn) keep(x *exchange, rest []byte) {
+// keep stores what is left of the input until more arrives, and returns the exchange that is not needed any more, or nil.
+func (c *conn) keep(x *exchange, rest []byte) (spent *exchange) {
 	if c.x == nil {
 		if len(rest) == 0 {
 			x.conn = nil
-			return
+			return nil
 		}
 		x.head.Reset() // the copy is parsed anew, from its own start
 		c.x = c.srv.state.takeExchange()
 		c.x.conn = c
+		c.x.timing.take(&x.timing)
 		c.x.receive(rest)
 		if !c.fresh { // whose deadline has run since the connection was accepted
 			c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 		}
-		return
+		return nil
 	}
 	if len(rest) == 0 {
-		c.srv.state.giveExchange(x)
 		c.x = nil
-		return
+		return x
 	}
 	if used := len(x.buffered()) - len(rest); used > 0 {
 		x.consume(used)
 		c.lc.SetTimeout(c.srv.settings().deadlines.Head)
 	}
+	return nil
 }
 
 // detach hands the connection, with a request that is parsed and the answers before it, to a goroutine.
@@ -257,7 +275,8 @@ func (c *conn) detach(x *exchange, rest, out []byte) {
 		x.consume(len(x.buffered()) - len(rest))
 	}
 	x.out = append(x.out[:0], out...)
-	x.begun = c.lc.Now()
+	x.begun = c.engine.mark
+	x.timing.enter(observe.Queue, x.begun)
 	c.fresh = false
 	c.lc.SetTimeout(c.srv.settings().deadlines.Handler)
 	c.lc.Detach()
@@ -270,6 +289,7 @@ func (c *conn) own(x *exchange, rest []byte) *exchange {
 	y.head, x.head = x.head, y.head
 	y.req.edits, x.req.edits = x.req.edits, y.req.edits
 	y.conn, x.conn = c, nil
+	y.timing.take(&x.timing)
 	y.receive(rest)
 	c.x = y
 	return y
@@ -298,6 +318,7 @@ func (c *conn) writeTimeout() time.Duration {
 
 // Flushed implements loop.Session.
 func (c *conn) Flushed() {
+	c.settleOwed(outcomeWhole)
 	switch {
 	case c.fate != fateNext:
 		c.leaveAfterFlush(c.fate)
@@ -340,7 +361,7 @@ func (c *conn) Expired() {
 		x.out = x.out[:0]
 		c.refuse(x, x.buffered(), &h1.Error{Status: 408, Reason: "the head did not arrive in time"})
 		c.lc.Send(x.out) // which keeps a copy of what does not leave at once
-		c.keep(x, nil)
+		c.srv.state.giveExchange(c.keep(x, nil))
 		c.leaveAfterFlush(fateLinger)
 	default:
 		c.lc.Close()
@@ -382,6 +403,9 @@ func (c *conn) Drain() {
 
 // Closed implements loop.Session.
 func (c *conn) Closed() {
+	if c.owed != nil {
+		c.settleOwed(outcomeCut)
+	}
 	if c.looped() && c.await.pending != nil {
 		c.endAwait(ErrServerClosed)
 	}
@@ -397,12 +421,12 @@ func (c *conn) looped() bool { return c.lc != nil }
 // attach gives the connection back to its loop, unless bytes have arrived.
 func (c *conn) attach() bool { return c.lc.Attach() }
 
-// now returns the time, as of the loop's last wake-up if it is the loop that asks.
-func (c *conn) now(x *exchange) time.Time {
+// now returns the moment on the server's clock, as of the loop's last wake-up if it is the loop that asks.
+func (c *conn) now(x *exchange) int64 {
 	if x.link == nil {
 		return c.lc.Now()
 	}
-	return time.Now()
+	return c.srv.now()
 }
 
 // localAddr returns the address that the client connected to.

@@ -9,6 +9,7 @@ import (
 
 	"highball/internal/h1"
 	"highball/internal/loop"
+	"highball/internal/observe"
 )
 
 const (
@@ -32,7 +33,8 @@ type exchange struct {
 	out []byte // to be sent, before anything else
 
 	framing  h1.Framing // of the response
-	begun    time.Time  // when the head was complete
+	begun    int64      // when the head was complete, on the server's clock
+	timing   stopwatch  // runs where somebody wants to know
 	sent     int64      // bytes of the response's body that were handed to the system
 	reading  pace
 	writing  pace
@@ -56,6 +58,14 @@ func (p *pace) patience() time.Duration {
 		return 0
 	}
 	return max(1, p.grace+time.Duration(float64(p.moved)/float64(p.rate)*float64(time.Second))-p.waited)
+}
+
+// enter begins a phase of the request, if these are measured, and returns the one before.
+func (x *exchange) enter(p observe.Phase) observe.Phase {
+	if !x.timing.running() {
+		return p
+	}
+	return x.timing.enter(p, x.conn.srv.now())
 }
 
 // buffered implements source.
@@ -98,10 +108,12 @@ func (x *exchange) fill() error {
 
 // read implements source.
 func (x *exchange) read(p []byte) (int, error) {
+	was := x.enter(observe.Body)
 	if err := x.invite(); err != nil {
 		return 0, err
 	}
 	n, waited, err := x.link.Read(p, x.readBy.patience(&x.reading))
+	x.enter(was)
 	x.reading.moved += int64(n)
 	x.reading.waited += waited
 	if err != nil && n == 0 {
@@ -152,7 +164,9 @@ func (x *exchange) sendBefore() error {
 		return ErrHandlerDeadline
 	}
 	for rest := x.out; len(rest) > 0; {
+		was := x.enter(observe.Send)
 		n, waited, err := x.link.WriteMore(rest, x.writeBy.patience(&x.writing))
+		x.enter(was)
 		x.writing.moved += int64(n)
 		x.writing.waited += waited
 		rest = rest[n:]
@@ -167,7 +181,9 @@ func (x *exchange) sendBefore() error {
 // transmit writes a, then b, in as few writes as the client allows.
 func (x *exchange) transmit(a, b []byte) error {
 	for len(a)+len(b) > 0 {
+		was := x.enter(observe.Send)
 		n, waited, err := x.link.Write(a, b, x.writeBy.patience(&x.writing))
+		x.enter(was)
 		x.writing.moved += int64(n)
 		x.writing.waited += waited
 		if n < len(a) {
@@ -184,6 +200,9 @@ func (x *exchange) transmit(a, b []byte) error {
 
 // begin implements wire: it composes the head and chooses the framing.
 func (x *exchange) begin(w *Response, complete bool) error {
+	if x.link != nil {
+		x.enter(observe.Stream)
+	}
 	head := &x.head
 	noBody := w.headOnly() || bodyless(w.status)
 	length := w.wireLength(complete)
@@ -200,7 +219,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 	}
 	x.decideClose(w)
 	out := h1.AppendStatusLine(x.out, w.status)
-	out = x.conn.srv.appendStamp(out, x.conn.now(x).Unix(), &w.header)
+	out = x.conn.srv.appendStamp(out, x.conn.now(x), &w.header)
 	for i := range w.header.fields {
 		f := &w.header.fields[i]
 		if !framingField(f.Name) && !sameName(f.Name, "Content-Length") && !withheld(f) {
@@ -255,9 +274,12 @@ func (x *exchange) decideClose(w *Response) {
 
 // prepared implements wire.
 func (x *exchange) prepared(w *Response, p *Prepared) error {
+	if x.link != nil {
+		x.enter(observe.Stream)
+	}
 	x.decideClose(w)
 	out := append(x.out, p.line...)
-	out = x.conn.srv.appendStamp(out, x.conn.now(x).Unix(), nil)
+	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
 	out = append(out, p.fields...)
 	x.out = x.appendEnd(out, w)
 	x.framing = h1.Length
@@ -268,7 +290,7 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
 	x.decideClose(w)
 	out := append(x.out, p.line...)
-	out = x.conn.srv.appendStamp(out, x.conn.now(x).Unix(), nil)
+	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
 	out = append(out, p.fields...)
 	if length >= 0 && !bodyless(p.status) {
 		out = h1.AppendFieldInt(out, "Content-Length", length)
@@ -320,7 +342,9 @@ func (x *exchange) file(f *os.File, offset, n int64) error {
 		return err
 	}
 	for n > 0 {
+		was := x.enter(observe.Send)
 		moved, waited, err := x.link.SendFile(f, offset, n, x.writeBy.patience(&x.writing))
+		x.enter(was)
 		x.writing.moved += moved
 		x.writing.waited += waited
 		x.sent += moved
@@ -384,6 +408,7 @@ func (x *exchange) reset() {
 	x.req.end()
 	x.res.clear()
 	x.conn, x.link = nil, nil
+	x.timing.mark.Store(0)
 	x.off = 0
 	x.in = kept(x.in)
 	x.out = kept(x.out)

@@ -1,5 +1,7 @@
 package highball
 
+import "time"
+
 // LaterHandler is an optional further interface of a Handler whose answers are made elsewhere, such as in another
 // process, and sent when they come: no goroutine waits for them. It is an optimisation that no handler needs.
 //
@@ -28,6 +30,14 @@ type Pending interface {
 type Later struct {
 	c      *conn
 	serial uint32
+	took   time.Duration
+}
+
+// Took returns l with the word that it took d to make the answer, or its beginning. What was before that was waiting for somebody to
+// make it: for the logs, the phase queue and not app.
+func (l Later) Took(d time.Duration) Later {
+	l.took = d
+	return l
 }
 
 // Send answers with the status and header of p, which PrepareHead made, and with body, which is copied. length is the

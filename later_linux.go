@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"highball/internal/observe"
 )
 
 // onTurn is what a Turn is made of where there are event loops.
@@ -41,11 +43,14 @@ func (m *letter) open() {
 	case m.head != nil:
 		c.sendLater(m)
 	case m.serve != nil:
+		c.x.timing.took(m.took, c.lc.Now())
 		if c.await.serve = m.serve; c.lc.Pending() == 0 {
 			c.detachLater()
 		} // else Flushed does it
 	default:
-		c.srv.record(c, c.x, c.x.begun, c.lc.Now().Sub(c.x.begun), outcomeCut)
+		c.engine.mark = c.lc.Now()
+		c.answered(c.x, outcomeCut)
+		c.record(c.engine.mark)
 		c.endAwait(nil)
 		c.lc.Close()
 	}
@@ -58,7 +63,7 @@ func (c *conn) later(x *exchange) (p Pending, err error) {
 			p, err = nil, panicked(v)
 		}
 	}()
-	return c.srv.state.later.ServeLater(&c.engine.turn, &x.req, Later{c, c.await.serial}), nil
+	return c.srv.state.later.ServeLater(&c.engine.turn, &x.req, Later{c: c, serial: c.await.serial}), nil
 }
 
 // wait keeps the connection, with a request that c.await.pending answers later and the answers before it.
@@ -68,7 +73,8 @@ func (c *conn) wait(x *exchange, rest, out []byte) {
 	} else {
 		x.consume(len(x.buffered()) - len(rest))
 	}
-	x.begun = c.lc.Now()
+	x.begun = c.engine.mark
+	x.timing.enter(observe.App, x.begun)
 	x.req.edits.keep()
 	c.beginKept(x)
 	c.fresh = false
@@ -120,9 +126,9 @@ func (c *conn) sendLater(m *letter) {
 	if err != nil {
 		end = outcomeCut
 	}
-	if c.srv.state.access != nil {
-		c.srv.record(c, x, x.begun, c.lc.Now().Sub(x.begun), end)
-	}
+	c.engine.mark = c.lc.Now()
+	x.timing.took(m.took, c.engine.mark)
+	c.answered(x, end)
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()
@@ -184,7 +190,7 @@ func (c *conn) detachLater() {
 	c.endAwait(nil)
 	c.await.serve = serve
 	if d := c.handlerDeadline(c.x); d > 0 {
-		c.lc.SetTimeout(max(1, d-c.lc.Now().Sub(c.x.begun)))
+		c.lc.SetTimeout(max(1, d-time.Duration(c.lc.Now()-c.x.begun)))
 	}
 	c.lc.Detach()
 	c.engine.serve(c)
@@ -206,7 +212,7 @@ func (c *conn) expireLater() {
 	c.srv.recordExpired(c, x)
 	c.endAwait(ErrHandlerDeadline)
 	x.head.Reset()
-	c.keep(x, nil)
+	c.srv.state.giveExchange(c.keep(x, nil))
 	c.lc.Resume()
 	c.lc.Send(answer)
 	if c.lc.Looped() { // else the client is gone

@@ -16,40 +16,66 @@ const (
 	outcomeCut
 )
 
-// record writes a request's line of the access log.
-func (s *Server) record(c *conn, x *exchange, begun time.Time, took time.Duration, end outcome) {
-	if s.state.access == nil {
-		return
-	}
-	s.append(c, x, begun, took, x.res.status, end)
+// due is a request that was answered in this turn, and of which nobody has been told yet. The strings of its record are valid in this turn.
+type due struct {
+	record observe.Record
+	began  int64
+	since  int64 // the answer has been on its way
+	there  bool
 }
 
-// recordServed is record for a goroutine, which looks at the clock only if it must.
-func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
-	if s.state.access != nil {
-		s.append(c, x, x.begun, time.Since(x.begun), x.res.status, end)
-	}
+// owed is a due that outlives its turn, since the client does not take the answer at once.
+type owed struct{ due }
+
+// tell ends the record of a request, whose answer is taken at now, and appends it to the logs.
+func (d *due) tell(c *conn, now int64) {
+	d.there = false
+	now = max(now, d.since)
+	d.record.Spans[observe.Send] += time.Duration(now - d.since)
+	c.srv.tell(c, &d.record, d.began, now)
 }
 
-func (s *Server) append(c *conn, x *exchange, begun time.Time, took time.Duration, status int, end outcome) {
+// tell appends the record of a request to the logs, which has all but when that was.
+func (s *Server) tell(c *conn, r *observe.Record, began, ended int64) {
+	r.Time, r.Duration = s.wall(began), time.Duration(ended-began)
+	s.state.access.Shard(c.shard()).Append(r)
+}
+
+// recordOf returns what is known of a request that was answered.
+func (x *exchange) recordOf(end outcome) observe.Record {
 	r := &x.req
-	entry := observe.Record{
-		Time: begun, Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
-		Status: status, Bytes: x.sent, Duration: took, Aborted: end == outcomeCut,
+	record := observe.Record{
+		Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
+		Status: x.res.status, Bytes: x.sent, Aborted: end == outcomeCut,
 	}
-	entry.Referer, _ = x.head.Find(r.raw, "referer")
-	entry.UserAgent, _ = x.head.Find(r.raw, "user-agent")
-	s.state.access.Shard(c.shard()).Append(&entry)
+	record.Referer, _ = x.head.Find(r.raw, "referer")
+	record.UserAgent, _ = x.head.Find(r.raw, "user-agent")
+	return record
 }
 
-// recordRefusal writes the line of a request that was none.
-func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
-	if s.state.access == nil {
+// recordServed tells of a request that a goroutine has answered.
+func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
+	if !x.timing.running() {
 		return
 	}
-	s.state.access.Shard(c.shard()).Append(&observe.Record{
-		Time: time.Now(), Remote: c.remote, Minor: 1, Status: status, Bytes: x.sent,
-	})
+	record := x.recordOf(end)
+	now := s.now()
+	record.Spans = x.timing.stop(now)
+	s.tell(c, &record, x.timing.began, now)
+}
+
+// recordRefusal tells of a request that was none.
+func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
+	if !s.state.observed {
+		return
+	}
+	now := s.now()
+	record := observe.Record{Remote: c.remote, Minor: 1, Status: status, Bytes: x.sent}
+	began := now
+	if x.timing.running() {
+		record.Spans, began = x.timing.stop(now), x.timing.began
+	}
+	s.tell(c, &record, began, now)
 }
 
 // logFailure tells of a handler's error.
@@ -73,26 +99,33 @@ func (s *Server) logExpired(c *conn, x *exchange) {
 	s.recordExpired(c, x)
 }
 
-// recordExpired writes the line of a request that was answered by 504 in its handler's place.
+// recordExpired tells of a request that was answered by 504 in its handler's place. The handler may still run, so that of its phases no
+// more is known than the present one.
 func (s *Server) recordExpired(c *conn, x *exchange) {
-	if s.state.access == nil {
+	p, since, ok := x.timing.present()
+	if !ok {
 		return
 	}
 	remote := c.remote
 	if c.told.IsValid() {
 		remote = c.told
 	}
-	s.state.access.Shard(c.shard()).Append(&observe.Record{
-		Time: x.begun, Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(),
-		Minor: x.head.Minor, Status: 504, Duration: time.Since(x.begun),
-	})
+	record := observe.Record{
+		Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(), Minor: x.head.Minor, Status: 504,
+	}
+	since = max(since, x.begun)
+	now := max(s.now(), since)
+	record.Spans[observe.Head] = time.Duration(x.begun - x.timing.began)
+	record.Spans[observe.App] = time.Duration(since - x.begun)
+	record.Spans[p] += time.Duration(now - since)
+	s.tell(c, &record, x.timing.began, now)
 }
 
 // timeoutAnswer is the whole 504 for a request whose handler has missed its deadline.
 func (s *Server) timeoutAnswer(x *exchange) []byte {
 	const page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>504 Gateway Timeout</title><h1>504 Gateway Timeout</h1></html>\n"
 	b := h1.AppendStatusLine(nil, 504)
-	b = s.appendStamp(b, time.Now().Unix(), nil)
+	b = s.appendStamp(b, s.now(), nil)
 	b = h1.AppendField(b, "Content-Type", "text/html; charset=utf-8")
 	b = h1.AppendFieldInt(b, "Content-Length", int64(len(page)))
 	b = h1.AppendField(b, "Connection", "close")

@@ -89,6 +89,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 		Refusal: s.state.refusal,
 		Most:    connectionShare(),
 		Logger:  s.state.log,
+		Clock:   s.state.clock,
 		TurnEnd: func(i int) { engines[i].turn.end() },
 		New: func(i int, lc *loop.Conn) loop.Session {
 			return &conn{srv: s, onLoop: onLoop{engine: engines[i], lc: lc}, link: lc}

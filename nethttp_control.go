@@ -75,7 +75,7 @@ func (e *httpWriter) SetWriteDeadline(t time.Time) error {
 	x.writeBy.set(t)
 	if t.IsZero() {
 		x.extendDeadline(-1)
-	} else if given := x.conn.srv.settings().deadlines.Handler; given > 0 && t.After(x.begun.Add(given)) {
+	} else if given := x.conn.srv.settings().deadlines.Handler; given > 0 && time.Until(t) > given-time.Duration(x.conn.srv.now()-x.begun) {
 		x.extendDeadline(time.Until(t))
 	}
 	return nil

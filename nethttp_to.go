@@ -157,6 +157,8 @@ func (o *httpOrigin) setClient(netip.AddrPort) {} // nobody else is to know
 
 func (o *httpOrigin) context() context.Context { return o.req.Context() }
 
+func (o *httpOrigin) took(time.Duration) {} // nor does it measure phases
+
 func (o *httpOrigin) onDeadline(func()) {} // net/http's server has no deadline for handlers
 
 func (o *httpOrigin) extendDeadline(d time.Duration) {

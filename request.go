@@ -38,6 +38,7 @@ type origin interface {
 	context() context.Context
 	extendDeadline(d time.Duration)
 	onDeadline(report func())
+	took(d time.Duration)
 }
 
 // Method returns the request's method, such as "GET". Methods are case-sensitive (RFC 9110, section 9.1).
@@ -160,6 +161,10 @@ func (r *Request) ExtendDeadline(d time.Duration) { r.origin.extendDeadline(d) }
 // OnDeadline has report called when the handler's deadline passes, in place of the log record that the server would write: for a
 // handler that knows better what kept it. It is called on an event loop, while the handler may still run, and must not block.
 func (r *Request) OnDeadline(report func()) { r.origin.onDeadline(report) }
+
+// Took says that it took d to make the answer, or its beginning. What was before that was waiting for somebody to make it: for the logs,
+// the phase queue and not app.
+func (r *Request) Took(d time.Duration) { r.origin.took(d) }
 
 // PathValue returns the value of the named wildcard of the pattern that matched, or "".
 func (r *Request) PathValue(name string) string {

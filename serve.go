@@ -12,6 +12,7 @@ import (
 
 	"highball/internal/h1"
 	"highball/internal/loop"
+	"highball/internal/observe"
 )
 
 // serve tells a connection's story in blocking style, beginning with a request that is parsed. On a loop it returns when
@@ -61,6 +62,7 @@ func (c *conn) answer(x *exchange) bool {
 		c.untell()
 		x.req.undo()
 	}
+	x.enter(observe.App)
 	ok := x.req.begin(&x.head, raw, x)
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
@@ -252,10 +254,13 @@ func (c *conn) next() bool {
 	partial := false
 	for {
 		if len(x.buffered()) > 0 {
+			if c.srv.state.observed && !x.timing.running() {
+				x.timing.start(c.srv.now())
+			}
 			switch x.head.Parse(x.buffered(), &c.srv.settings().limits) {
 			case h1.Done:
 				c.fresh = false
-				x.begun = time.Now()
+				x.begun = c.srv.now()
 				if c.looped() {
 					c.link.SetTimeout(c.srv.settings().deadlines.Handler)
 				}
@@ -281,10 +286,10 @@ func (c *conn) next() bool {
 		}
 		if len(x.buffered()) > 0 {
 			if wait = c.srv.settings().deadlines.Head; !partial {
-				x.begun = time.Now()
+				x.begun = c.srv.now()
 			}
 			if partial = true; wait > 0 {
-				wait = max(1, wait-time.Since(x.begun))
+				wait = max(1, wait-time.Duration(c.srv.now()-x.begun))
 			}
 		}
 		if c.looped() {
@@ -376,6 +381,12 @@ func (x *exchange) extendDeadline(d time.Duration) {
 func (x *exchange) listener() string { return x.conn.at() }
 
 func (x *exchange) setClient(addr netip.AddrPort) { x.conn.tell(addr) }
+
+func (x *exchange) took(d time.Duration) {
+	if x.timing.running() {
+		x.timing.took(d, x.conn.srv.now())
+	}
+}
 
 func (x *exchange) onDeadline(report func()) { x.conn.report.Store(&report) }
 

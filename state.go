@@ -23,6 +23,8 @@ type serverState struct {
 	inline   InlineHandler // handler, if it is one
 	later    LaterHandler  // likewise
 	settings atomic.Pointer[settings]
+	clock    func() int64 // nanoseconds; it never goes back
+	observed bool         // somebody is told of requests
 	log      *slog.Logger
 	tracer   *observe.Tracer
 	access   *observe.AccessLog
@@ -99,6 +101,10 @@ func (s *Server) ready() error {
 	st.prepare.Do(func() {
 		st.finished, st.cut = make(chan struct{}), make(chan struct{})
 		st.scheme = "http"
+		if st.clock == nil { // else it is a test's
+			base := time.Now()
+			st.clock = func() int64 { return int64(time.Since(base)) }
+		}
 		st.log = s.Logger
 		if st.log == nil {
 			st.log = slog.Default()
@@ -166,6 +172,7 @@ func (s *Server) openAccessLog(w io.Writer) error {
 		}
 	}
 	log := s.state.log
+	s.state.observed = true
 	s.state.access = observe.NewAccessLog(w, format, s.loops()+1, func(n int64, err error) {
 		log.Error("access log lines were lost", "lines", n, "err", err)
 	})
@@ -217,19 +224,20 @@ func (s *Server) openConns() int {
 	return n
 }
 
-// stamp holds the field lines that every response of one second has in common.
+// stamp holds the field lines that every response of one second has in common, and ties the server's clock to the time of day, which may be
+// set.
 type stamp struct {
-	second     int64
-	server     string // the Server line, or ""
-	serverDate string // both lines
+	moment, until int64     // on the server's clock: when it was made, and when the second ends
+	wall          time.Time // the time of day at moment
+	server        string    // the Server line, or ""
+	serverDate    string    // both lines
 }
 
 // appendStamp appends Server and Date, but for those that h has.
-func (s *Server) appendStamp(dst []byte, second int64, h *Header) []byte {
+func (s *Server) appendStamp(dst []byte, moment int64, h *Header) []byte {
 	t := s.state.stamp.Load()
-	if t == nil || t.second != second {
-		t = s.newStamp(second)
-		s.state.stamp.Store(t)
+	if t == nil || moment >= t.until {
+		t = s.newStamp(moment)
 	}
 	if h != nil && (h.Has("Date") || h.Has("Server")) {
 		if !h.Has("Server") {
@@ -243,7 +251,8 @@ func (s *Server) appendStamp(dst []byte, second int64, h *Header) []byte {
 	return append(dst, t.serverDate...)
 }
 
-func (s *Server) newStamp(second int64) *stamp {
+// newStamp makes the stamp of the present second, in which moment lies.
+func (s *Server) newStamp(moment int64) *stamp {
 	var b []byte
 	switch {
 	case s.Name == "":
@@ -251,9 +260,11 @@ func (s *Server) newStamp(second int64) *stamp {
 	case s.Name != "-" && h1.ValidFieldValue(s.Name):
 		b = h1.AppendField(b, "Server", s.Name)
 	}
-	t := &stamp{second: second, server: string(b)}
+	wall := time.Now().Round(0)
+	t := &stamp{moment: moment, until: moment + int64(time.Second) - int64(wall.Nanosecond()), wall: wall, server: string(b)}
 	b = append(b, "Date: "...)
-	b = h1.AppendDate(b, second)
+	b = h1.AppendDate(b, wall.Unix())
 	t.serverDate = string(append(b, "\r\n"...))
+	s.state.stamp.Store(t)
 	return t
 }

@@ -72,7 +72,8 @@ type worker struct {
 	frames   frames
 	heads    heads
 	each     func(frame)
-	finished int // in this call
+	finished int           // in this call
+	received time.Duration // when this call began
 
 	paused atomic.Int32 // spools that want it to wait
 }
@@ -243,6 +244,7 @@ func (p *pool) finish(t *highball.Turn, w *worker, id uint32) *ticket {
 		return nil
 	}
 	tk := w.flight[i]
+	tk.beganLocked()
 	w.flight = slices.Delete(w.flight, i, i+1)
 	tk.stage = answered
 	w.finished++
@@ -266,10 +268,24 @@ func (w *worker) indexLocked(id uint32) int {
 func (p *pool) find(w *worker, id uint32) *ticket {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := w.indexLocked(id); i >= 0 {
-		return w.flight[i]
+	i := w.indexLocked(id)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	w.flight[i].beganLocked()
+	return w.flight[i]
+}
+
+// beganLocked notes how long the worker has been at tk whose answer begins to arrive. What was answered together counts as begun
+// together.
+func (tk *ticket) beganLocked() {
+	if w := tk.worker; tk.took == 0 {
+		begun := tk.sent
+		if w.pool.threads == 1 {
+			begun = max(begun, w.mark)
+		}
+		tk.took = max(w.received-begun, 1)
+	}
 }
 
 // noteFinished learns from the requests that w has answered at once how many it may be given.

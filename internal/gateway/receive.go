@@ -11,7 +11,7 @@ import (
 
 // Receive implements highball.Receiver: it takes what a worker says.
 func (w *worker) Receive(t *highball.Turn, b []byte) {
-	w.turn = t
+	w.turn, w.received = t, w.pool.now()
 	err := w.frames.feed(b, w.each)
 	w.turn = nil
 	if w.finished > 0 {
@@ -84,7 +84,7 @@ func (w *worker) takeWhole(f frame) {
 		tk.fail(w.turn, err)
 		return
 	case !tk.waits && head.prepared != nil:
-		tk.later.Send(w.turn, head.prepared, head.length, f.body)
+		tk.later.Took(tk.took).Send(w.turn, head.prepared, head.length, f.body)
 	default:
 		tk.answer = answer{head: head, body: append(tk.frame[:0], f.body...)} // the request has been read
 		tk.frame = tk.answer.body

@@ -41,6 +41,7 @@ type ticket struct {
 	id        uint32
 	since     time.Duration // when it came
 	sent      time.Duration // when it was given to the worker
+	took      time.Duration // from when the worker began, as far as is known, until its answer began
 	unwanted  bool
 	cancelled bool // the worker was told that nobody wants the rest
 
@@ -78,7 +79,7 @@ func (p *pool) newTicket() *ticket {
 	}
 	tk.refs.Store(2)
 	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
-	tk.since, tk.sent, tk.reserved = 0, 0, 0
+	tk.since, tk.sent, tk.took, tk.reserved = 0, 0, 0, 0
 	return tk
 }
 
@@ -166,7 +167,7 @@ func (tk *ticket) handOver(t *highball.Turn) {
 		return
 	}
 	tk.kept = true // write comes after Done
-	tk.later.Serve(t, tk.write)
+	tk.later.Took(tk.took).Serve(t, tk.write)
 }
 
 // fail ends a request whose answer will not come, or not to its end.

@@ -62,6 +62,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 	for {
 		select {
 		case <-tk.ready:
+			r.Took(tk.took)
 			return tk.write(w, r)
 		case <-expired:
 			return highball.ErrHandlerDeadline

@@ -86,8 +86,8 @@ func (c *Conn) LocalAddr() netip.AddrPort {
 	return addrPort(sa)
 }
 
-// Now returns the time of the loop's last wake-up. It is for the loop's goroutine.
-func (c *Conn) Now() time.Time { return c.loop.group.base.Add(time.Duration(c.loop.now)) }
+// Now returns the time of the loop's last wake-up, on the group's clock. It is for the loop's goroutine.
+func (c *Conn) Now() int64 { return c.loop.now }
 
 // Looped reports whether the loop owns the connection. It is for the loop's goroutine.
 func (c *Conn) Looped() bool { return c.looped() }

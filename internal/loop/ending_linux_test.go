@@ -93,7 +93,7 @@ func TestLingerDeliversTheLastAnswer(t *testing.T) {
 		t.Run(name+", bounded by time", func(t *testing.T) {
 			var clock fakeClock
 			fd, addr := listenTCP(t)
-			g := start(t, Config{Sockets: []int{fd}, clock: clock.read}, &hub{prepare: way})
+			g := start(t, Config{Sockets: []int{fd}, Clock: clock.read}, &hub{prepare: way})
 			c := dial(t, addr)
 			send(t, c, "x")
 			expect(t, c, "bye")

@@ -263,7 +263,7 @@ func TestLackOfDescriptors(t *testing.T) {
 	var clock fakeClock
 	k := &exhausted{lacking: true}
 	fd, addr := listenTCP(t)
-	g := start(t, Config{Sockets: []int{fd}, Refusal: []byte("busy"), system: k, clock: clock.read}, &hub{})
+	g := start(t, Config{Sockets: []int{fd}, Refusal: []byte("busy"), system: k, Clock: clock.read}, &hub{})
 
 	first := dial(t, addr)
 	expect(t, first, "busy")
@@ -292,7 +292,7 @@ func TestListeningResumesAfterAnUnknownError(t *testing.T) {
 	var clock fakeClock
 	k := &saboteur{fault: failure, at: 1, open: map[int]bool{}, stamps: map[int]uint32{}}
 	fd, addr := listenTCP(t)
-	g := start(t, Config{Sockets: []int{fd}, system: k, clock: clock.read}, &hub{})
+	g := start(t, Config{Sockets: []int{fd}, system: k, Clock: clock.read}, &hub{})
 	c := dial(t, addr)
 	send(t, c, "hello\n")
 	awaitSuspension(t, g)

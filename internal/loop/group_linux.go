@@ -51,15 +51,16 @@ type Config struct {
 	Refusal []byte
 	Logger  *slog.Logger
 
-	system system       // nil is the kernel
-	clock  func() int64 // nanoseconds; nil is the time since Start
+	// Clock tells the time in nanoseconds since some moment before; nil counts from Start.
+	Clock func() int64
+
+	system system // nil is the kernel
 }
 
 // Group is a set of event loops.
 type Group struct {
 	loops []*Loop
-	base  time.Time    // the origin of every loop's clock
-	clock func() int64 // nanoseconds since then
+	clock func() int64 // nanoseconds
 	done  sync.WaitGroup
 	open  atomic.Int64
 	empty chan struct{} // signalled when open falls to zero
@@ -73,9 +74,10 @@ func Start(cfg Config) (*Group, error) {
 	if cfg.system == nil {
 		cfg.system = kernel{}
 	}
-	g := &Group{base: time.Now(), clock: cfg.clock, empty: make(chan struct{}, 1)}
+	g := &Group{clock: cfg.Clock, empty: make(chan struct{}, 1)}
 	if g.clock == nil {
-		g.clock = func() int64 { return int64(time.Since(g.base)) }
+		base := time.Now()
+		g.clock = func() int64 { return int64(time.Since(base)) }
 	}
 	for i := range cfg.Loops {
 		l, err := newLoop(g, i, &cfg)

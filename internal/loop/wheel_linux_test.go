@@ -119,7 +119,7 @@ func timed(t *testing.T, h *hub) (g *Group, clock *fakeClock, addr string, expir
 		}
 	}
 	fd, addr := listenTCP(t)
-	return start(t, Config{Sockets: []int{fd}, clock: clock.read}, h), clock, addr, expired
+	return start(t, Config{Sockets: []int{fd}, Clock: clock.read}, h), clock, addr, expired
 }
 
 func TestExpiryOnTheLoop(t *testing.T) {

@@ -70,7 +70,8 @@ type Record struct {
 	Minor     uint8          // x of HTTP/1.x
 	Status    int            // of the final answer; 0 when there was none
 	Bytes     int64          // body bytes sent
-	Duration  time.Duration  // from Time to the last byte sent
+	Duration  time.Duration  // from Time until the answer was taken
+	Spans     Spans          // the phases, whose sum is Duration
 	Referer   string         // value of the Referer field
 	UserAgent string         // value of the User-Agent field
 	Aborted   bool           // the answer was cut short
@@ -180,7 +181,15 @@ func appendJSON(dst []byte, r *Record, clock *Clock) []byte {
 	dst = strconv.AppendInt(dst, r.Bytes, 10)
 	dst = append(dst, `,"duration":`...)
 	dst = appendSeconds(dst, r.Duration)
-	dst = append(dst, `,"referer":"`...)
+	dst = append(dst, `,"phases":{`...)
+	for p, span := range r.Spans {
+		if p > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, '"'), Phase(p).String()...), `":`...)
+		dst = appendSeconds(dst, span)
+	}
+	dst = append(dst, `},"referer":"`...)
 	dst = appendEscaped(dst, r.Referer, escapeJSON, keepSpace)
 	dst = append(dst, `","user_agent":"`...)
 	dst = appendEscaped(dst, r.UserAgent, escapeJSON, keepSpace)

@@ -21,6 +21,7 @@ func request(change func(*Record)) *Record {
 		Status:    200,
 		Bytes:     5120,
 		Duration:  1*time.Second + 2345*time.Microsecond + 678,
+		Spans:     Spans{10 * time.Microsecond, 0, 200 * time.Microsecond, time.Second, 30 * time.Microsecond, 2105 * time.Microsecond},
 		Referer:   "http://example.org/",
 		UserAgent: "curl/8.5.0",
 	}
@@ -38,6 +39,7 @@ func TestFormatAppend(t *testing.T) {
 	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","remote":"192.0.2.7","port":50312,"user":"",` +
 		`"host":"example.org","method":"GET","target":"/a%20b?q=1","protocol":"HTTP/1.1",` +
 		`"status":200,"bytes":5120,"duration":1.002345,` +
+		`"phases":{"head":0.000010,"body":0.000000,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105},` +
 		`"referer":"http://example.org/","user_agent":"curl/8.5.0","aborted":false}`
 	withJSON := func(old, new string) string { return strings.Replace(object, old, new, 1) }
 
@@ -71,7 +73,7 @@ func TestFormatAppend(t *testing.T) {
 		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-","port":0`)},
 		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`"user":""`, `"user":"ann"`)},
 		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`"aborted":false`, `"aborted":true`)},
-		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`1.002345`, `0.000000`)},
+		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`"duration":1.002345`, `"duration":0.000000`)},
 		{"json empty strings", JSON, func(r *Record) { r.Method, r.Target, r.Host = "", "", "" }, withJSON(`"host":"example.org","method":"GET","target":"/a%20b?q=1"`, `"host":"","method":"","target":""`)},
 		{"json escapes", JSON, func(r *Record) { r.UserAgent = "\"\\\n\x7fé" }, withJSON(`curl/8.5.0`, `\u0022\u005c\u000a\u007f\u00c3\u00a9`)},
 	}

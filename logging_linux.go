@@ -1,0 +1,51 @@
+package highball
+
+import (
+	"strings"
+)
+
+// answered notes that a request has its answer, which leaves at the end of the turn.
+func (c *conn) answered(x *exchange, end outcome) {
+	if !x.timing.running() {
+		return
+	}
+	e := c.engine
+	e.mark = c.srv.now()
+	e.due = due{record: x.recordOf(end), began: x.timing.began, since: e.mark, there: true}
+	e.due.record.Spans = x.timing.stop(e.mark)
+}
+
+// record tells of the request that is due, if there is one, whose answer is taken at now.
+func (c *conn) record(now int64) {
+	if d := &c.engine.due; d.there {
+		d.tell(c, now)
+	}
+}
+
+// recordSent tells of the request that is due when its answer was handed to the system; if that does not take all of it, later.
+func (c *conn) recordSent() {
+	d := &c.engine.due
+	switch {
+	case !d.there:
+	case c.lc.Pending() == 0:
+		d.tell(c, c.srv.now())
+	default:
+		d.there = false
+		r := &d.record
+		for _, s := range []*string{&r.User, &r.Host, &r.Method, &r.Target, &r.Referer, &r.UserAgent} {
+			*s = strings.Clone(*s)
+		}
+		c.owed = &owed{*d}
+	}
+}
+
+// settleOwed tells of the request whose answer the client has taken now, or will not take any more.
+func (c *conn) settleOwed(end outcome) {
+	o := c.owed
+	if o == nil {
+		return
+	}
+	c.owed = nil
+	o.record.Aborted = o.record.Aborted || end == outcomeCut
+	o.tell(c, c.srv.now())
+}
