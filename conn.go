@@ -9,6 +9,7 @@ import (
 
 	"highball/internal/h1"
 	"highball/internal/loop"
+	"highball/internal/observe"
 )
 
 // A connection's story. It waits for bytes, parses heads, has requests answered, and starts over. Who tells the story
@@ -51,6 +52,7 @@ type conn struct {
 	srv   *Server
 	link  loop.Link
 	id    uint64
+	count uint32    // of requests
 	x     *exchange // of the teller; nil when idle
 	fate  fate
 	fresh bool // no request has begun yet
@@ -66,6 +68,7 @@ type conn struct {
 
 	remote     netip.AddrPort
 	told       netip.AddrPort // the client's address as a proxy has told it for the present request; guarded by expiry for the deadline
+	named      string         // the present request's id, likewise
 	remoteText string         // remote as net/http writes it, made on first use
 	local      netip.AddrPort
 }
@@ -79,11 +82,12 @@ const (
 	fateLinger             // linger, then close
 )
 
-// refuse answers a request whose head broke the rules.
+// refuse answers a request whose head broke the rules. What was told of the one before it is forgotten already.
 func (c *conn) refuse(x *exchange, b []byte, cause *h1.Error) {
 	// What was parsed of the head is not to be trusted, and a client that failed at its first line gets an answer in
 	// the form that the version it may have meant has in common with ours.
 	raw := ""
+	c.count++
 	x.head.Reset()
 	x.req.begin(&x.head, raw, x)
 	x.res.begin(&x.req, x)
@@ -101,17 +105,22 @@ func (c *conn) refuse(x *exchange, b []byte, cause *h1.Error) {
 	x.res.header.Reset()
 }
 
-// tell keeps what a proxy has told of the client, for the deadline.
-func (c *conn) tell(client netip.AddrPort) {
+// requestID names the present request.
+func (c *conn) requestID() observe.RequestID {
+	return observe.RequestID{Given: c.named, Epoch: c.srv.state.epoch, Connection: c.id, Number: c.count}
+}
+
+// tell keeps what a proxy has told of the client and of the request, for the deadline.
+func (c *conn) tell(client netip.AddrPort, id string) {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
-	c.told = client
+	c.told, c.named = client, id
 }
 
 // untell forgets it, for the next request.
 func (c *conn) untell() {
-	if c.told.IsValid() {
-		c.tell(netip.AddrPort{})
+	if c.told.IsValid() || c.named != "" {
+		c.tell(netip.AddrPort{}, "")
 	}
 }
 

@@ -43,7 +43,7 @@ var _ loop.Session = (*conn)(nil)
 
 // Open implements loop.Session.
 func (c *conn) Open() {
-	c.id = c.srv.state.nextID.Add(1)
+	c.id, c.count = c.srv.state.nextID.Add(1), 0
 	c.x, c.fate, c.fresh = nil, fateNext, true
 	c.phase.Store(phaseNone)
 	c.remote, c.remoteText = c.lc.RemoteAddr(), ""
@@ -140,9 +140,11 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 		case h1.NeedData:
 			return b, stepWait
 		case h1.Failed:
+			c.untell()
 			c.refuse(x, b, x.head.Err())
 			return nil, stepLinger
 		}
+		c.count++
 		size := x.head.Size
 		taken, err := c.inline(x, b[:size])
 		switch {
@@ -359,6 +361,7 @@ func (c *conn) Expired() {
 	case c.x != nil && len(c.x.buffered()) > 0:
 		x := c.x
 		x.out = x.out[:0]
+		c.told, c.named = netip.AddrPort{}, ""
 		c.refuse(x, x.buffered(), &h1.Error{Status: 408, Reason: "the head did not arrive in time"})
 		c.lc.Send(x.out) // which keeps a copy of what does not leave at once
 		c.srv.state.giveExchange(c.keep(x, nil))

@@ -108,6 +108,15 @@ func (r *Request) PeerAddr() netip.AddrPort { return r.origin.remote() }
 // SetUser names the user that has made the request, for applications and the access log.
 func (r *Request) SetUser(name string) { r.edits.user = name }
 
+// SetID names the request, as a trusted proxy does by X-Request-ID. A name that is longer than 128 bytes, or has other ones than visible ASCII
+// without quotes and backslashes, has no effect.
+func (r *Request) SetID(name string) {
+	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '\\' }
+	if len(name) <= 128 && strings.IndexFunc(name, odd) < 0 {
+		r.origin.setID(name)
+	}
+}
+
 // User returns the user that SetUser has named, or "".
 func (r *Request) User() string { return r.edits.user }
 

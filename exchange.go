@@ -235,12 +235,25 @@ func (x *exchange) begin(w *Response, complete bool) error {
 			out = h1.AppendField(out, "Trailer", names)
 		}
 	}
+	if x.conn.srv.RequestIDs && !w.header.Has(requestIDField) {
+		out = x.appendID(out)
+	}
 	if (w.status == 101 || w.status == 426) && w.header.Has("Upgrade") {
 		out = h1.AppendField(out, "Upgrade", w.header.Value("Upgrade"))
 		out = h1.AppendField(out, "Connection", "Upgrade")
 	}
 	x.out = x.appendEnd(out, w)
 	return nil
+}
+
+// requestIDField is where a request's id stands, in either direction.
+const requestIDField = "X-Request-ID"
+
+// appendID appends the field that says the request's id.
+func (x *exchange) appendID(out []byte) []byte {
+	out = append(out, requestIDField+": "...)
+	out = x.req.AppendID(out)
+	return append(out, "\r\n"...)
 }
 
 // appendEnd closes a head: with what it says of the connection, and the empty line.
@@ -281,6 +294,9 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 	out := append(x.out, p.line...)
 	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
 	out = append(out, p.fields...)
+	if x.conn.srv.RequestIDs && !p.named {
+		out = x.appendID(out)
+	}
 	x.out = x.appendEnd(out, w)
 	x.framing = h1.Length
 	return nil
@@ -294,6 +310,9 @@ func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
 	out = append(out, p.fields...)
 	if length >= 0 && !bodyless(p.status) {
 		out = h1.AppendFieldInt(out, "Content-Length", length)
+	}
+	if x.conn.srv.RequestIDs && !p.named {
+		out = x.appendID(out)
 	}
 	x.out = x.appendEnd(out, w)
 	x.framing = h1.Length

@@ -45,7 +45,7 @@ func (s *Server) tell(c *conn, r *observe.Record, began, ended int64) {
 func (x *exchange) recordOf(end outcome) observe.Record {
 	r := &x.req
 	record := observe.Record{
-		Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
+		ID: r.origin.id(), Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
 		Status: x.res.status, Bytes: x.sent, Aborted: end == outcomeCut,
 	}
 	record.Referer, _ = x.head.Find(r.raw, "referer")
@@ -70,7 +70,7 @@ func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
 		return
 	}
 	now := s.now()
-	record := observe.Record{Remote: c.remote, Minor: 1, Status: status, Bytes: x.sent}
+	record := observe.Record{ID: c.requestID(), Remote: c.remote, Minor: 1, Status: status, Bytes: x.sent}
 	began := now
 	if x.timing.running() {
 		record.Spans, began = x.timing.stop(now), x.timing.began
@@ -82,7 +82,7 @@ func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
 func (s *Server) logFailure(r *Request, err error) {
 	status := statusOf(err)
 	// Inline, the request's strings do not outlive the call, and a logger may keep what it is given.
-	s.state.log.Error("handler failed", "method", strings.Clone(r.Method()), "target", strings.Clone(r.Target()),
+	s.state.log.Error("handler failed", "id", r.ID(), "method", strings.Clone(r.Method()), "target", strings.Clone(r.Target()),
 		"status", status, "err", err)
 }
 
@@ -94,7 +94,8 @@ func (s *Server) logExpired(c *conn, x *exchange) {
 		s.recordExpired(c, x)
 		return
 	}
-	s.state.log.Error("handler missed its deadline", "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
+	id := c.requestID()
+	s.state.log.Error("handler missed its deadline", "id", string(id.Append(nil)), "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
 		"deadline", s.settings().deadlines.Handler)
 	s.recordExpired(c, x)
 }
@@ -111,7 +112,7 @@ func (s *Server) recordExpired(c *conn, x *exchange) {
 		remote = c.told
 	}
 	record := observe.Record{
-		Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(), Minor: x.head.Minor, Status: 504,
+		ID: c.requestID(), Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(), Minor: x.head.Minor, Status: 504,
 	}
 	since = max(since, x.begun)
 	now := max(s.now(), since)
@@ -128,6 +129,10 @@ func (s *Server) timeoutAnswer(x *exchange) []byte {
 	b = s.appendStamp(b, s.now(), nil)
 	b = h1.AppendField(b, "Content-Type", "text/html; charset=utf-8")
 	b = h1.AppendFieldInt(b, "Content-Length", int64(len(page)))
+	if s.RequestIDs {
+		id := x.conn.requestID()
+		b = append(append(id.Append(append(b, requestIDField+": "...)), '\r'), '\n')
+	}
 	b = h1.AppendField(b, "Connection", "close")
 	b = h1.AppendEnd(b)
 	if x.head.Known == h1.MethodHead {

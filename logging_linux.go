@@ -32,7 +32,7 @@ func (c *conn) recordSent() {
 	default:
 		d.there = false
 		r := &d.record
-		for _, s := range []*string{&r.User, &r.Host, &r.Method, &r.Target, &r.Referer, &r.UserAgent} {
+		for _, s := range []*string{&r.ID.Given, &r.User, &r.Host, &r.Method, &r.Target, &r.Referer, &r.UserAgent} {
 			*s = strings.Clone(*s)
 		}
 		c.owed = &owed{*d}

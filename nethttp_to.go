@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"highball/internal/h1"
+	"highball/internal/observe"
 )
 
 // ToHTTP returns a handler of net/http that lets h answer: under net/http's server, within its ServeMux, behind its
@@ -43,7 +44,7 @@ type visit struct {
 func (a *toHTTP) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	v := new(visit)
 	v.wire = httpWire{writer: rw, control: http.NewResponseController(rw)}
-	v.from = httpOrigin{req, v.wire.control}
+	v.from = httpOrigin{req: req, control: v.wire.control}
 	err := v.begin(req)
 	if err == nil {
 		err = v.handle(a.handler)
@@ -132,6 +133,7 @@ func logHTTP(req *http.Request, status int, err error) {
 type httpOrigin struct {
 	req     *http.Request
 	control *http.ResponseController
+	given   string // the request's id, once it was asked for
 }
 
 func (o *httpOrigin) remote() netip.AddrPort {
@@ -151,7 +153,17 @@ func (o *httpOrigin) scheme() string {
 	return "http"
 }
 
+// id is by chance, since there is no connection to be seen.
+func (o *httpOrigin) id() observe.RequestID {
+	if o.given == "" {
+		o.given = newEpoch() + newEpoch()
+	}
+	return observe.RequestID{Given: o.given}
+}
+
 func (o *httpOrigin) listener() string { return "" }
+
+func (o *httpOrigin) setID(name string) { o.given = name }
 
 func (o *httpOrigin) setClient(netip.AddrPort) {} // nobody else is to know
 

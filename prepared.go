@@ -15,6 +15,7 @@ type Prepared struct {
 	fields []byte // the field lines, Content-Length among them, without the blank line
 	body   []byte
 	length int64 // of the body, as the head says; 0 where it says nothing
+	named  bool  // fields has a request's id
 }
 
 // Prepare makes a Prepared of a status from 200 on, header fields and a body, which it keeps: the caller must not
@@ -46,6 +47,7 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 				}
 				counted = true
 			}
+			p.named = p.named || sameName(name, requestIDField)
 			p.fields = h1.AppendField(p.fields, name, value)
 		}
 	}
@@ -72,6 +74,7 @@ type PreparedHead struct {
 	status int
 	line   []byte
 	fields []byte // without Content-Length
+	named  bool   // fields has a request's id
 }
 
 // PrepareHead makes a PreparedHead of a status from 200 on and header fields. It fails on the fields that Prepare refuses, and on
@@ -89,6 +92,7 @@ func PrepareHead(status int, header *Header) (*PreparedHead, error) {
 		if sameName(f.Name, "Content-Length") {
 			return nil, fmt.Errorf("highball: Content-Length is not part of a prepared head")
 		}
+		p.named = p.named || sameName(f.Name, requestIDField)
 		p.fields = h1.AppendField(p.fields, f.Name, f.Value)
 	}
 	return p, nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"highball/internal/h1"
+	"highball/internal/observe"
 	"highball/internal/route"
 )
 
@@ -33,8 +34,10 @@ type origin interface {
 	remote() netip.AddrPort
 	local() netip.AddrPort
 	scheme() string
+	id() observe.RequestID
 	listener() string
 	setClient(addr netip.AddrPort)
+	setID(name string)
 	context() context.Context
 	extendDeadline(d time.Duration)
 	onDeadline(report func())
@@ -132,6 +135,16 @@ func (r *Request) ContentLength() int64 { return r.body.length() }
 // io.ErrUnexpectedEOF when it leaves early. What is not read is dropped when the handler has returned. The first read
 // sends "100 Continue" to a client that waits for it.
 func (r *Request) Body() io.Reader { return &r.body }
+
+// ID returns the request's name, which no other request has: what SetID has given, or a name of the server's own, which begins with
+// its connection's.
+func (r *Request) ID() string { return string(r.AppendID(nil)) }
+
+// AppendID appends ID to dst.
+func (r *Request) AppendID(dst []byte) []byte {
+	id := r.origin.id()
+	return id.Append(dst)
+}
 
 // Trailer returns the fields that followed a chunked body, once Body has returned io.EOF. They are never merged into
 // Header (RFC 9110, section 6.5.1).

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"highball/internal/h1"
@@ -259,6 +260,7 @@ func (c *conn) next() bool {
 			}
 			switch x.head.Parse(x.buffered(), &c.srv.settings().limits) {
 			case h1.Done:
+				c.count++
 				c.fresh = false
 				x.begun = c.srv.now()
 				if c.looped() {
@@ -266,6 +268,7 @@ func (c *conn) next() bool {
 				}
 				return true
 			case h1.Failed:
+				c.untell()
 				c.refuse(x, x.buffered(), x.head.Err())
 				c.sendLast(x)
 				return false
@@ -342,6 +345,7 @@ func (c *conn) more(x *exchange, wait time.Duration) bool {
 	case err == loop.ErrPatience && c.looped():
 		return true // there was nothing: the connection can be given back
 	case err == loop.ErrPatience && len(x.buffered()) > 0:
+		c.untell()
 		c.refuse(x, x.buffered(), &h1.Error{Status: 408, Reason: "the head did not arrive in time"})
 		c.sendLast(x)
 	default:
@@ -378,9 +382,13 @@ func (x *exchange) extendDeadline(d time.Duration) {
 	x.req.edits.deadline = d // of what begins on the event loop; once hijacked it means nothing
 }
 
+func (x *exchange) id() observe.RequestID { return x.conn.requestID() }
+
 func (x *exchange) listener() string { return x.conn.at() }
 
-func (x *exchange) setClient(addr netip.AddrPort) { x.conn.tell(addr) }
+func (x *exchange) setClient(addr netip.AddrPort) { x.conn.tell(addr, x.conn.named) }
+
+func (x *exchange) setID(name string) { x.conn.tell(x.conn.told, strings.Clone(name)) }
 
 func (x *exchange) took(d time.Duration) {
 	if x.timing.running() {

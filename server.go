@@ -29,6 +29,8 @@ type Server struct {
 	// Trace takes each exchange's heads as "<" (request) and ">" (response) lines, secrets masked, bodies cut.
 	// It is for debugging: it costs much. Nil writes none.
 	Trace io.Writer
+	// RequestIDs has each response say its request's ID, in the field X-Request-ID, unless the handler has set one.
+	RequestIDs bool
 	// Name is the value of the Server field. Empty is "highball"; "-" sends no such field.
 	Name string
 	// Loops is the number of event loops where the platform has them. 0 is one per available processor.

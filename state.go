@@ -1,6 +1,8 @@
 package highball
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"io"
 	"log/slog"
 	"net"
@@ -24,6 +26,7 @@ type serverState struct {
 	later    LaterHandler  // likewise
 	settings atomic.Pointer[settings]
 	clock    func() int64 // nanoseconds; it never goes back
+	epoch    string       // tells this server's requests from those of another
 	observed bool         // somebody is told of requests
 	log      *slog.Logger
 	tracer   *observe.Tracer
@@ -101,6 +104,7 @@ func (s *Server) ready() error {
 	st.prepare.Do(func() {
 		st.finished, st.cut = make(chan struct{}), make(chan struct{})
 		st.scheme = "http"
+		st.epoch = newEpoch()
 		if st.clock == nil { // else it is a test's
 			base := time.Now()
 			st.clock = func() int64 { return int64(time.Since(base)) }
@@ -125,6 +129,13 @@ func (s *Server) ready() error {
 		}
 	})
 	return st.err
+}
+
+// newEpoch returns eight hexadecimal digits by chance.
+func newEpoch() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return hex.EncodeToString(b[:])
 }
 
 // settings are the deadlines and limits in force, with the defaults; a negative deadline means none.

@@ -101,7 +101,7 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 	return h.later.ServeLater(t, r, l)
 }
 
-// see makes r the client's request. To do it again changes nothing, since the fields that it goes by stay.
+// see makes r the client's request, with the id that a trusted proxy has given it. To do it again changes nothing, since the fields that it goes by stay.
 func (h *handler) see(r *highball.Request) {
 	peer := r.PeerAddr()
 	trusted := h.unix
@@ -113,6 +113,9 @@ func (h *handler) see(r *highball.Request) {
 		return
 	}
 	header := r.Header()
+	if id := header.Value("X-Request-ID"); id != "" {
+		r.SetID(id)
+	}
 	if strip(header, h.family) {
 		o := h.tell(h.trusted, header)
 		r.SetClient(o.client, o.scheme, o.host)

@@ -204,3 +204,21 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// The id of a request is a trusted proxy's to give, and nobody else's.
+func TestRequestID(t *testing.T) {
+	for trusted, want := range map[string]bool{"127.0.0.0/8": true, "192.0.2.0/24": false} {
+		h, err := New(Config{Trusted: []netip.Prefix{netip.MustParsePrefix(trusted)}}, highball.HandlerFunc(func(w *highball.Response, r *highball.Request) error {
+			_, err := w.WriteString(r.ID())
+			return err
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := servertest.New(t, servertest.Loop, &highball.Server{Handler: h}).Dial(t)
+		c.Send("GET / HTTP/1.1\r\nHost: test\r\nX-Request-ID: given\r\n\r\n")
+		if got := c.Receive("GET").Body; (got == "given") != want {
+			t.Errorf("with %s trusted the id is %s", trusted, got)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func (tk *ticket) writeFailure(w *highball.Response, r *highball.Request) error 
 	err := tk.answer.err
 	var failure *appError
 	if errors.As(err, &failure) {
-		tk.pool.log.Error("the application has failed", "app", tk.pool.name, "method", r.Method(), "target", r.Target(), "err", failure)
+		tk.pool.log.Error("the application has failed", "app", tk.pool.name, "id", r.ID(), "method", r.Method(), "target", r.Target(), "err", failure)
 		if failure.Debug == nil {
 			w.ErrorPage(500)
 			return nil

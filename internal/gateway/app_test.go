@@ -226,7 +226,7 @@ func TestStuckRequests(t *testing.T) {
 				if n := strings.Count(r.log.String(), "level=ERROR"); n != 1 {
 					t.Errorf("%d records instead of one:\n%s", n, r.log)
 				}
-				if log := r.log.String(); !strings.Contains(log, "target=/"+how) || !strings.Contains(log, "method="+method) {
+				if log := r.log.String(); !strings.Contains(log, "target=/"+how) || !strings.Contains(log, "method="+method) || !strings.Contains(log, " id=") {
 					t.Errorf("the record does not name the request: %s", log)
 				}
 				for range 50 { // the deadline may pass while a new worker starts

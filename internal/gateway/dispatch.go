@@ -347,12 +347,13 @@ func (p *pool) giveUpLocked(tk *ticket) {
 		return
 	}
 	w.isStuck = true
-	r := stuckRequest{method: tk.method, target: string(tk.target), waited: tk.sent - tk.since, ran: p.now() - tk.sent, stage: tk.stage}
+	r := stuckRequest{id: string(tk.ident), method: tk.method, target: string(tk.target), waited: tk.sent - tk.since, ran: p.now() - tk.sent, stage: tk.stage}
 	p.errands.Go(func() { p.stuck(w, r) })
 }
 
 // stuckRequest is what is known of a request that a worker did not answer in time.
 type stuckRequest struct {
+	id             string
 	method, target string
 	waited, ran    time.Duration
 	stage          stage

@@ -32,6 +32,9 @@ type environ struct {
 	fields []highball.Field
 }
 
+// requestIDField names a request, see highball.Request.ID. A client's own is not passed on, unless a trusted proxy has sent it.
+const requestIDField = "X-Request-ID"
+
 // authType is AUTH_TYPE: the one scheme by which the server finds out who a user is (RFC 7617).
 const authType = "Basic"
 
@@ -59,7 +62,10 @@ func environOf(r *highball.Request, mount string, contentLength int64, storage [
 			if strings.EqualFold(name, "Proxy") {
 				continue
 			}
-		case len("Content-Type"):
+		case len("Content-Type"): // and of X-Request-ID
+			if strings.EqualFold(name, requestIDField) {
+				continue // what counts is the server's word
+			}
 			if strings.EqualFold(name, "Content-Type") {
 				if e.hasType {
 					value = e.contentType + "," + value
@@ -230,6 +236,8 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, conte
 		dst = appendVariable(dst, f.Name)
 		dst = appendText(dst, c, f.Value)
 	}
+	dst = appendText(dst, c, "HTTP_X_REQUEST_ID")
+	dst = appendText(dst, c, r.AppendID(scratch[:0]))
 	if e.user != "" {
 		dst = appendText(dst, c, "AUTH_TYPE")
 		dst = appendText(dst, c, authType)

@@ -233,7 +233,7 @@ func TestEnvironMapping(t *testing.T) {
 
 // The whole of what a worker gets, so that nothing can be added unseen.
 func TestEnvironWhole(t *testing.T) {
-	withRequest(t, servertest.Loop, "GET /x HTTP/1.0\r\nAccept: */*\r\n\r\n", func(r *highball.Request) {
+	withRequest(t, servertest.Loop, "GET /x HTTP/1.0\r\nAccept: */*\r\nX-Request-ID: forged\r\n\r\n", func(r *highball.Request) {
 		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, "", -1))
 		want := map[string]string{
 			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/x", "QUERY_STRING": "", "RAW_URI": "/x",
@@ -241,7 +241,7 @@ func TestEnvironWhole(t *testing.T) {
 			"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": fmt.Sprint(r.RemoteAddr().Port()),
 			// Without a Host field, the address that the client has connected to stands for it.
 			"SERVER_NAME": "127.0.0.1", "SERVER_PORT": fmt.Sprint(r.LocalAddr().Port()),
-			"HTTP_ACCEPT": "*/*",
+			"HTTP_ACCEPT": "*/*", "HTTP_X_REQUEST_ID": r.ID(),
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
@@ -254,6 +254,7 @@ func TestEnvironBehindHandlers(t *testing.T) {
 	withRequest(t, servertest.Loop, "GET /x?a=b HTTP/1.1\r\nHost: inside\r\n\r\n", func(r *highball.Request) {
 		r.SetClient(netip.MustParseAddrPort("203.0.113.9:4711"), "https", "shop.example:8443")
 		r.SetUser("ann\u00e9")
+		r.SetID("given")
 		if err := r.Rewrite("/y z", "c=d"); err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +263,7 @@ func TestEnvironBehindHandlers(t *testing.T) {
 			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/y z", "QUERY_STRING": "c=d", "RAW_URI": "/x?a=b",
 			"SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "https", "REMOTE_ADDR": "203.0.113.9", "REMOTE_PORT": "4711",
 			"SERVER_NAME": "shop.example", "SERVER_PORT": fmt.Sprint(r.LocalAddr().Port()), "HTTP_HOST": "shop.example:8443",
-			"AUTH_TYPE": "Basic", "REMOTE_USER": latin1("ann\u00e9"),
+			"AUTH_TYPE": "Basic", "REMOTE_USER": latin1("ann\u00e9"), "HTTP_X_REQUEST_ID": "given",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)

@@ -34,6 +34,7 @@ type ticket struct {
 
 	method string
 	target []byte
+	ident  []byte // the request's id
 
 	// guarded by the pool's lock
 	stage     stage
@@ -91,6 +92,7 @@ func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLeng
 	}
 	tk.method = methodName(r.Method())
 	tk.target = append(tk.target[:0], r.Target()...)
+	tk.ident = r.AppendID(tk.ident[:0])
 	b := appendHeader(tk.frame[:0], requestFrame, flags, 0, 0, 0)
 	b = appendEnviron(b, c, r, mount, contentLength)
 	head := len(b) - frameHeader

@@ -19,7 +19,7 @@ const (
 	// between quotes.
 	Combined
 
-	// JSON is one object on a line with always the same members: time,
+	// JSON is one object on a line with always the same members: time, id,
 	// remote, port, user, host, method, target, protocol, status, bytes, duration,
 	// referer, user_agent, aborted. The time is RFC 3339, the duration is in
 	// seconds. Each character of a string stands for one byte as received
@@ -61,7 +61,8 @@ func (f Format) String() string {
 // are copied before Append returns. An empty string means that the request did
 // not have, or did not get as far as, that part.
 type Record struct {
-	Time      time.Time      // when the request's first byte arrived
+	Time      time.Time // when the request's first byte arrived
+	ID        RequestID
 	Remote    netip.AddrPort // the client; the zero value for a unix socket
 	User      string         // who made the request, as far as an access rule has found out
 	Host      string         // authority the request was for
@@ -157,6 +158,12 @@ func appendStatus(dst []byte, status int) []byte {
 func appendJSON(dst []byte, r *Record, clock *Clock) []byte {
 	dst = append(dst, `{"time":"`...)
 	dst = clock.appendRFC3339(dst, r.Time)
+	dst = append(dst, `","id":"`...)
+	if r.ID.Given != "" {
+		dst = appendEscaped(dst, r.ID.Given, escapeJSON, keepSpace)
+	} else {
+		dst = r.ID.Append(dst)
+	}
 	dst = append(dst, `","remote":"`...)
 	if addr := remoteAddr(r); addr.IsValid() {
 		dst = addr.AppendTo(dst)

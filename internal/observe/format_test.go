@@ -21,6 +21,7 @@ func request(change func(*Record)) *Record {
 		Status:    200,
 		Bytes:     5120,
 		Duration:  1*time.Second + 2345*time.Microsecond + 678,
+		ID:        RequestID{Epoch: "5f3a9c01", Connection: 0x1b, Number: 3},
 		Spans:     Spans{10 * time.Microsecond, 0, 200 * time.Microsecond, time.Second, 30 * time.Microsecond, 2105 * time.Microsecond},
 		Referer:   "http://example.org/",
 		UserAgent: "curl/8.5.0",
@@ -36,7 +37,7 @@ var newfoundland = time.FixedZone("NST", -(3*3600 + 30*60))
 func TestFormatAppend(t *testing.T) {
 	const common = `192.0.2.7 - - [07/Mar/2026:09:05:03 -0330] "GET /a%20b?q=1 HTTP/1.1" 200 5120`
 	with := func(old, new string) string { return strings.Replace(common, old, new, 1) }
-	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","remote":"192.0.2.7","port":50312,"user":"",` +
+	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","id":"5f3a9c01-1b-3","remote":"192.0.2.7","port":50312,"user":"",` +
 		`"host":"example.org","method":"GET","target":"/a%20b?q=1","protocol":"HTTP/1.1",` +
 		`"status":200,"bytes":5120,"duration":1.002345,` +
 		`"phases":{"head":0.000010,"body":0.000000,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105},` +
@@ -71,6 +72,7 @@ func TestFormatAppend(t *testing.T) {
 		{"bytes from 0x80", Combined, func(r *Record) { r.UserAgent = "é\x80\xff" }, common + ` "http://example.org/" "\xc3\xa9\x80\xff"`},
 
 		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-","port":0`)},
+		{"json given id", JSON, func(r *Record) { r.ID.Given = `a"b` }, withJSON(`"5f3a9c01-1b-3"`, `"a\u0022b"`)},
 		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`"user":""`, `"user":"ann"`)},
 		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`"aborted":false`, `"aborted":true`)},
 		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`"duration":1.002345`, `"duration":0.000000`)},

@@ -1,0 +1,21 @@
+package observe
+
+import "strconv"
+
+// RequestID names a request: by what was given, or by the server's start, the connection, and the number of the request on it.
+type RequestID struct {
+	Given      string
+	Epoch      string
+	Connection uint64
+	Number     uint32
+}
+
+// Append appends the name, such as "5f3a9c01-1b-3". It does not allocate when dst has room.
+func (id *RequestID) Append(dst []byte) []byte {
+	if id.Given != "" {
+		return append(dst, id.Given...)
+	}
+	dst = append(append(dst, id.Epoch...), '-')
+	dst = append(strconv.AppendUint(dst, id.Connection, 16), '-')
+	return strconv.AppendUint(dst, uint64(id.Number), 10)
+}
