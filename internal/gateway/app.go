@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,10 +23,11 @@ type Config struct {
 	Factory bool   // the target is called without arguments to get the application
 	Classes bool   // the target is a folder of modules instead, of whose classes the URL names one
 
-	Dir     string   // working directory of the workers; "" is the server's
-	Python  string   // the interpreter, or the folder of a virtual environment; "" is searched
-	Env     []string // K=V, over Environ
-	Environ []string // of the server
+	Dir     string    // working directory of the workers; "" is the server's
+	Python  string    // the interpreter, or the folder of a virtual environment; "" is searched
+	Env     []string  // K=V, over Environ
+	Environ []string  // of the server
+	As      *Identity // to run the workers as, which takes root; nil is the server's own
 
 	Workers    int // 0 is one per processor
 	MaxWorkers int // 0 is Workers: no scaling
@@ -47,6 +49,12 @@ type Config struct {
 	Version string
 	Logger  *slog.Logger
 	Output  func(worker int, line []byte) // takes each line of a worker's standard output and error, without its end
+}
+
+// Identity is a user with its groups, by their numbers.
+type Identity struct {
+	User, Group uint32
+	Groups      []uint32 // further ones
 }
 
 // App is an application with its pool of workers. It is made by New, and its methods may be called from any goroutine.
@@ -131,6 +139,22 @@ func (a *App) Stop(ctx context.Context) error {
 	return a.supervisor.stop(ctx)
 }
 
+// Drain returns when no worker has a request and none waits for one, or when ctx ends, which is its error then. It is for the time after
+// the last request was given to the handlers.
+func (a *App) Drain(ctx context.Context) error {
+	const look = 10 * time.Millisecond
+	again := time.NewTicker(look)
+	defer again.Stop()
+	for a.pool.busy() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // InFlight returns how many requests wait for a worker or for its answer while no handler runs for them.
 func (a *App) InFlight() int { return a.pool.inFlight() }
 
@@ -144,6 +168,73 @@ func (a *App) Describe() Description {
 		d.App = r.App
 	}
 	return d
+}
+
+// WorkerStatus is what there is to say of a worker.
+type WorkerStatus struct {
+	Number   int
+	PID      int
+	State    string // "starting", "loaded", "serving", "retiring" or "stopping"
+	Requests int64  // answered
+	InFlight int    // requests that it has
+	Memory   int64  // resident bytes; -1 where that is not known
+	Age      time.Duration
+}
+
+// Workers tells of each worker, by number, and of how many requests wait for one. After Stop there are none.
+func (a *App) Workers() (all []WorkerStatus, waiting int) {
+	told := make(chan []WorkerStatus, 1)
+	a.supervisor.mail.send(func() { told <- a.supervisor.tell() })
+	select {
+	case all = <-told:
+	case <-a.supervisor.over:
+	}
+	for i := range all {
+		all[i].InFlight = a.pool.flightOf(all[i].PID)
+	}
+	return all, a.pool.waiting()
+}
+
+// tell describes the workers.
+func (s *supervisor) tell() (all []WorkerStatus) {
+	for m := range s.members {
+		if m.root || m.proc == nil {
+			continue
+		}
+		w := WorkerStatus{Number: m.number, PID: m.proc.pid, State: m.state.String(), Requests: m.proc.answered.Load(), Memory: m.proc.memory()}
+		if !m.since.IsZero() {
+			w.Age = s.clock.now().Sub(m.since)
+		}
+		all = append(all, w)
+	}
+	slices.SortFunc(all, func(a, b WorkerStatus) int { return a.Number - b.Number })
+	return all
+}
+
+// busy reports whether a request waits for a worker or is with one.
+func (p *pool) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.len() > 0 || slices.ContainsFunc(p.workers, func(w *worker) bool { return len(w.flight) > 0 })
+}
+
+// waiting returns how many requests wait for a worker.
+func (p *pool) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.len()
+}
+
+// flightOf returns how many requests the worker of that process has.
+func (p *pool) flightOf(pid int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.workers {
+		if w.proc.pid == pid {
+			return len(w.flight)
+		}
+	}
+	return 0
 }
 
 // admit has a worker that is ready take part.
@@ -180,6 +271,6 @@ func (a *App) codec() codec {
 // stuck tells of a request that its worker does not get done, and has the worker replaced.
 func (a *App) stuck(w *worker, r stuckRequest) {
 	a.cfg.Logger.Error("a request is stuck, its worker is replaced", "app", a.cfg.Name, "worker", w.number, "pid", w.proc.pid,
-		"method", r.method, "target", r.target, "queue", r.waited, r.phase(), r.ran, "stacks", w.proc.stacks())
+		"id", r.id, "method", r.method, "target", r.target, "queue", r.waited, r.phase(), r.ran, "stacks", w.proc.stacks())
 	a.supervisor.replace(w, "stuck")
 }

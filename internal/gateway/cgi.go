@@ -25,6 +25,7 @@ type CGIConfig struct {
 	Lenient       bool              // a script that prints no header block is text/html; a form value comes in argv[1]
 	Env           []string          // K=V for the scripts, beside the allow-list
 	Environ       []string          // of the server
+	Warm          bool              // Python scripts are forked from an interpreter that was started before
 	Interpreters  map[string]string // by extension (".py": "/usr/bin/python3"), for scripts without a #! line
 	MaxProcesses  int               // 0: 4 per processor (at least 16)
 	QueueLimit    int               // 0: 1024
@@ -38,7 +39,7 @@ type CGIConfig struct {
 //
 // A request's story is told in cgi_serve.go: the script is found (cgi_find.go), its environment and arguments are made
 // (cgi_environ.go), the process is started and attended until its end (cgi_run.go), and what it prints first is the head of the
-// response (cgi_head.go).
+// response (cgi_head.go). Python scripts may be started in another way (cgi_warm.go).
 type CGI struct {
 	cfg      CGIConfig
 	env      []string // what all scripts get
@@ -46,6 +47,8 @@ type CGI struct {
 	root     string   // DOCUMENT_ROOT
 	null     *os.File
 	spawner  *spawner
+	warm     *warmPool
+	before   func(step string) error // called before each step that may fail, to make it fail in a test; may be nil
 	bodies   bodies
 	slots    chan struct{} // has an element for each process
 	waiting  atomic.Int64  // requests that wait for a slot
@@ -108,6 +111,7 @@ func NewCGI(cfg CGIConfig) (*CGI, error) {
 		return nil, err
 	}
 	c.spawner = newSpawner()
+	c.warm = newWarmPool(c)
 	return c, nil
 }
 
@@ -160,9 +164,18 @@ func (c *CGI) Stop(ctx context.Context) error {
 	})
 	defer force()
 	c.running.Wait()
+	c.warm.close()
 	c.spawner.close()
 	defer close(c.ended)
 	return c.null.Close()
+}
+
+// step tells whether the named step of starting a process is to go on.
+func (c *CGI) step(name string) error {
+	if c.before == nil {
+		return nil
+	}
+	return c.before(name)
 }
 
 // enter has the caller wait until it may start a process, which it must call leave for.

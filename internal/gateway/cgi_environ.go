@@ -16,7 +16,7 @@ var inherited = []string{"PATH", "LANG", "TZ", "TMPDIR", "SYSTEMROOT"}
 // ofTheRequest are beginnings of variables that describe the request, so that no configuration may set them.
 var ofTheRequest = []string{
 	"HTTP_", "REQUEST_", "SCRIPT_", "SERVER_", "CONTENT_", "PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING", "GATEWAY_INTERFACE",
-	"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT",
+	"REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "AUTH_TYPE",
 }
 
 // usualPath is the PATH of scripts where the server has none.
@@ -60,7 +60,8 @@ func scriptEnv(environ, own []string) (env []string, err error) {
 }
 
 // environFor returns the whole environment of a script: the meta-variables of RFC 3875, section 4.1, and some that other servers
-// have made usual. AUTH_TYPE and REMOTE_USER are not among them, since the server authenticates nobody.
+// have made usual. Who has shown the server a password is REMOTE_USER; the password itself is not for the script then
+// (section 4.1.18).
 func (c *CGI) environFor(s *script, e *environ) []string {
 	remote, remotePort := string(e.appendRemoteAddr(nil)), string(e.appendRemotePort(nil))
 	server, serverPort := string(e.appendServerName(nil)), string(e.appendServerPort(nil))
@@ -91,6 +92,9 @@ func (c *CGI) environFor(s *script, e *environ) []string {
 	if s.info != "" {
 		env = append(env, "PATH_INFO="+s.info, "PATH_TRANSLATED="+c.root+s.info)
 	}
+	if e.user != "" {
+		env = append(env, "AUTH_TYPE="+authType, "REMOTE_USER="+e.user)
+	}
 	if e.hasType {
 		env = append(env, "CONTENT_TYPE="+e.contentType)
 	}
@@ -100,6 +104,9 @@ func (c *CGI) environFor(s *script, e *environ) []string {
 	var scratch [64]byte
 	for i := range e.fields {
 		f := &e.fields[i]
+		if e.user != "" && strings.EqualFold(f.Name, "Authorization") {
+			continue
+		}
 		b := append(appendVariable(scratch[:0], f.Name), '=')
 		env = append(env, string(append(b, f.Value...)))
 	}

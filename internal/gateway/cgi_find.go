@@ -18,6 +18,7 @@ import (
 type script struct {
 	file string   // absolute
 	argv []string // that starts it: of an interpreter, or the file alone
+	warm warmKey  // of what it is forked from, if it can be
 	name string   // SCRIPT_NAME
 	info string   // PATH_INFO
 	nph  bool     // the script's output is a whole HTTP response (RFC 3875, section 5)
@@ -81,20 +82,27 @@ func (c *CGI) scriptAt(root *os.Root, info fs.FileInfo, mount, rest string, end 
 	}
 	executable := info.Mode().Perm()&0o111 != 0
 	interpreter := c.cfg.Interpreters[path.Ext(name)]
-	if interpreter != "" && executable {
-		own, err := hasInterpreter(root, name)
-		if err != nil {
+	line := ""
+	if executable && (interpreter != "" || c.cfg.Warm) {
+		var err error
+		if line, err = firstLine(root, name); err != nil && interpreter != "" {
 			return nil, unfound(err)
 		}
-		if own {
+		if strings.HasPrefix(line, "#!") {
 			interpreter = ""
 		}
 	}
 	switch {
 	case interpreter != "":
 		s.argv = []string{interpreter, s.file}
+		if c.cfg.Warm {
+			s.warm = warmKeyOf(interpreter)
+		}
 	case executable:
 		s.argv = []string{s.file}
+		if c.cfg.Warm && mayExecute(s.file) {
+			s.warm = c.warmKeyOfLine(line)
+		}
 	default:
 		return nil, &highball.Error{Status: 403, Err: fmt.Errorf(
 			"%s is not executable (chmod +x), and there is no interpreter for files like it", s.file)}
@@ -102,17 +110,21 @@ func (c *CGI) scriptAt(root *os.Root, info fs.FileInfo, mount, rest string, end 
 	return s, nil
 }
 
-// hasInterpreter reports whether a file begins with a line that names its interpreter.
-func hasInterpreter(root *os.Root, name string) (bool, error) {
+// longestFirstLine is how much of a file's first line is looked at: the system takes no longer one for an interpreter's.
+const longestFirstLine = 255
+
+// firstLine returns the first line of a file, or as much of it as may name its interpreter.
+func firstLine(root *os.Root, name string) (string, error) {
 	f, err := root.Open(name)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	defer f.Close()
-	var mark [2]byte
-	n, err := io.ReadFull(f, mark[:])
+	var start [longestFirstLine]byte
+	n, err := io.ReadFull(f, start[:])
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return false, err
+		return "", err
 	}
-	return string(mark[:n]) == "#!", nil
+	line, _, _ := strings.Cut(string(start[:n]), "\n")
+	return line, nil
 }

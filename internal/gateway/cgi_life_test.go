@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -66,13 +64,16 @@ func stuckScript(dir string, before ...string) string {
 		"echo $$ >"+dir+"/self.new; mv "+dir+"/self.new "+dir+"/self", "wait")...)
 }
 
-func TestCGIDeadline(t *testing.T) {
+func TestCGIDeadline(t *testing.T) { eachWay(t, testCGIDeadline) }
+
+func testCGIDeadline(t *testing.T, w way) {
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
 		leaveNothing(t)
 		for _, trap := range []string{":", "trap '' TERM"} {
 			marks := t.TempDir()
 			s := serveCGI(t, d, &highball.Server{Deadlines: highball.Deadlines{Handler: 500 * time.Millisecond}},
-				CGIConfig{Dir: folder(t, map[string]string{"stuck": stuckScript(marks, trap)})})
+				w.config(t, map[string]string{"stuck": stuckScript(marks, trap), "plain": shell(`printf 'Status: 204\n\n'`)}))
+			s.Dial(t).Get("/cgi-bin/plain") // which has the parent of the warm ones started
 			if r := s.Dial(t).Get("/cgi-bin/stuck"); r.Status != 504 {
 				t.Errorf("status %d", r.Status)
 			}
@@ -82,7 +83,9 @@ func TestCGIDeadline(t *testing.T) {
 	})
 }
 
-func TestCGIClientLeaves(t *testing.T) {
+func TestCGIClientLeaves(t *testing.T) { eachWay(t, testCGIClientLeaves) }
+
+func testCGIClientLeaves(t *testing.T, w way) {
 	leaveNothing(t)
 	for name, request := range map[string]string{
 		"waiting":   "GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n",
@@ -91,10 +94,10 @@ func TestCGIClientLeaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			marks := t.TempDir()
-			s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+			s := serveCGI(t, servertest.Loop, &highball.Server{}, w.config(t, map[string]string{
 				"stuck":   stuckScript(marks),
 				"endless": stuckScript(marks, `printf 'Content-Type: text/plain\n\n'`, "yes &"),
-			})})
+			}))
 			c := s.Dial(t)
 			c.Send(request)
 			servertest.Eventually(t, "the script runs", func() bool {
@@ -107,10 +110,12 @@ func TestCGIClientLeaves(t *testing.T) {
 	}
 }
 
-func TestCGIStopEndsScripts(t *testing.T) {
+func TestCGIStopEndsScripts(t *testing.T) { eachWay(t, testCGIStopEndsScripts) }
+
+func testCGIStopEndsScripts(t *testing.T, w way) {
 	leaveNothing(t)
 	marks := t.TempDir()
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{"stuck": stuckScript(marks)})})
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, w.config(t, map[string]string{"stuck": stuckScript(marks)}))
 	c := s.Dial(t)
 	c.Send("GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n")
 	servertest.Eventually(t, "the script runs", func() bool {
@@ -133,16 +138,18 @@ func TestCGIStopEndsScripts(t *testing.T) {
 }
 
 // What a script has printed is sent when it pauses, and while it goes on.
-func TestCGIStreams(t *testing.T) {
+func TestCGIStreams(t *testing.T) { eachWay(t, testCGIStreams) }
+
+func testCGIStreams(t *testing.T, w way) {
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
 		leaveNothing(t)
 		fifo := filepath.Join(t.TempDir(), "go")
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+		s := serveCGI(t, d, &highball.Server{}, w.config(t, map[string]string{
 			"slow": shell(`printf 'Content-Type: text/plain\n\nfirst\n'`, "cat "+fifo),
-		})})
+		}))
 		c := s.Dial(t)
 		c.Send("GET /cgi-bin/slow HTTP/1.1\r\nHost: t\r\n\r\n")
 		var got strings.Builder
@@ -171,11 +178,13 @@ func TestCGIStreams(t *testing.T) {
 }
 
 // A script may answer without reading what it is sent.
-func TestCGIAnswersEarly(t *testing.T) {
+func TestCGIAnswersEarly(t *testing.T) { eachWay(t, testCGIAnswersEarly) }
+
+func testCGIAnswersEarly(t *testing.T, w way) {
 	leaveNothing(t)
-	s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+	s := serveCGI(t, servertest.Loop, &highball.Server{}, w.config(t, map[string]string{
 		"early": shell(`printf 'Status: 413\nContent-Type: text/plain\n\ntoo much'`),
-	})})
+	}))
 	c := s.Dial(t)
 	go c.Send("POST /cgi-bin/early HTTP/1.1\r\nHost: t\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000))
 	if r := c.Receive("POST"); r.Status != 413 || r.Body != "too much" {
@@ -184,12 +193,14 @@ func TestCGIAnswersEarly(t *testing.T) {
 }
 
 // A large body is passed on as it comes, and the output taken meanwhile, so that neither waits for the other.
-func TestCGILargeBodyBothWays(t *testing.T) {
+func TestCGILargeBodyBothWays(t *testing.T) { eachWay(t, testCGILargeBodyBothWays) }
+
+func testCGILargeBodyBothWays(t *testing.T, w way) {
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
 		leaveNothing(t)
-		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+		s := serveCGI(t, d, &highball.Server{}, w.config(t, map[string]string{
 			"echo": shell(`printf 'Content-Type: text/plain\n\n'`, "cat"),
-		})})
+		}))
 		body := strings.Repeat("0123456789", 1<<20)
 		for _, framing := range []string{
 			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body),
@@ -204,19 +215,21 @@ func TestCGILargeBodyBothWays(t *testing.T) {
 	})
 }
 
-func TestCGIStandardError(t *testing.T) {
+func TestCGIStandardError(t *testing.T) { eachWay(t, testCGIStandardError) }
+
+func testCGIStandardError(t *testing.T, w way) {
 	leaveNothing(t)
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, w.config(t, map[string]string{
 		"says":  shell(`printf 'Content-Type: text/plain\n\nok'`, `printf 'bad \033thing\r\nnext' >&2`, "exit 3"),
 		"much":  shell(`printf 'Content-Type: text/plain\n\nok'`, "seq 1 1000 >&2", "head -c 5000 /dev/zero | tr '\\0' x >&2"),
 		"fails": shell("echo sorry >&2", "exit 7"),
-	})})
+	}))
 	c := s.Dial(t)
 	if r := c.Get("/cgi-bin/says?x=1"); r.Status != 200 || r.Body != "ok" {
 		t.Errorf("got %+v", r)
 	}
 	s.awaitLog(t, `level=WARN msg="a CGI script says"`)
-	s.awaitLog(t, `script=/cgi-bin/says method=GET target="/cgi-bin/says?x=1" line="bad \x1bthing"`)
+	s.awaitLog(t, ` method=GET target="/cgi-bin/says?x=1" line="bad \x1bthing"`)
 	s.awaitLog(t, `line=next`)
 	s.awaitLog(t, `err="exit status 3"`)
 	c.Get("/cgi-bin/much")
@@ -232,12 +245,14 @@ func TestCGIStandardError(t *testing.T) {
 }
 
 // An answer that was cut by its script's death does not look whole.
-func TestCGIScriptIsKilled(t *testing.T) {
+func TestCGIScriptIsKilled(t *testing.T) { eachWay(t, testCGIScriptIsKilled) }
+
+func testCGIScriptIsKilled(t *testing.T, w way) {
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
 		leaveNothing(t)
-		s := serveCGI(t, d, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
+		s := serveCGI(t, d, &highball.Server{}, w.config(t, map[string]string{
 			"dies": shell(`printf 'Content-Type: text/plain\n\npart'`, "kill -9 $$"),
-		})})
+		}))
 		c := s.Dial(t)
 		c.Send("GET /cgi-bin/dies HTTP/1.1\r\nHost: t\r\n\r\n")
 		if r, err := c.TryReceive("GET"); err == nil && r.Status == 200 {
@@ -247,54 +262,14 @@ func TestCGIScriptIsKilled(t *testing.T) {
 	})
 }
 
-// Two hundred clients at once get at most the processes that are allowed, the others wait in turn, and what is too much is
-// refused.
-func TestCGIForkStorm(t *testing.T) {
-	leaveNothing(t)
-	marks := t.TempDir()
-	const clients, most, queue = 200, 8, 100
-	s := serveCGI(t, servertest.Loop, &highball.Server{}, CGIConfig{
-		Dir: folder(t, map[string]string{"count": shell(
-			"touch "+marks+"/$$", "ls "+marks+" | wc -l >"+marks+"/../n$$", "sleep 0.05", "rm "+marks+"/$$",
-			`printf 'Content-Type: text/plain\n\n'`, "cat "+marks+"/../n$$")}),
-		MaxProcesses: most, QueueLimit: queue, QueueDeadline: time.Minute,
-	})
-	var served, refused atomic.Int64
-	var all sync.WaitGroup
-	for range clients {
-		all.Go(func() {
-			c := s.Dial(t)
-			defer c.Close()
-			c.Send("GET /cgi-bin/count HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
-			r, err := c.TryReceive("GET")
-			switch {
-			case err != nil:
-				t.Error(err)
-			case r.Status == 200:
-				served.Add(1)
-				if n, err := strconv.Atoi(strings.TrimSpace(r.Body)); err != nil || n > most {
-					t.Errorf("%q scripts at once, of at most %d", r.Body, most)
-				}
-			case r.Status == 503 && r.Value("Retry-After") != "":
-				refused.Add(1)
-			default:
-				t.Errorf("got %+v", r)
-			}
-		})
-	}
-	all.Wait()
-	if served.Load() < most+queue || refused.Load() == 0 {
-		t.Errorf("%d requests were served and %d refused", served.Load(), refused.Load())
-	}
-	servertest.Eventually(t, "no zombie is left", func() bool { return children(t) == 0 })
-}
+func TestCGIQueueDeadline(t *testing.T) { eachWay(t, testCGIQueueDeadline) }
 
-func TestCGIQueueDeadline(t *testing.T) {
+func testCGIQueueDeadline(t *testing.T, w way) {
 	leaveNothing(t)
 	marks := t.TempDir()
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{
-		Dir: folder(t, map[string]string{"stuck": stuckScript(marks)}), MaxProcesses: 1, QueueDeadline: 50 * time.Millisecond,
-	})
+	cfg := w.config(t, map[string]string{"stuck": stuckScript(marks)})
+	cfg.MaxProcesses, cfg.QueueDeadline = 1, 50*time.Millisecond
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, cfg)
 	first := s.Dial(t)
 	first.Send("GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n")
 	servertest.Eventually(t, "the script runs", func() bool {
@@ -310,26 +285,44 @@ func TestCGIQueueDeadline(t *testing.T) {
 // orphanVariable has the test binary be a server that is killed.
 const orphanVariable = "HIGHBALL_TEST_CGI_ORPHAN"
 
-// A script dies with its server, even if that is killed.
+// orphanPython has it run its script warm.
+const orphanPython = "HIGHBALL_TEST_CGI_PYTHON"
+
+// A script dies with its server, even if that is killed; of a warm one, all that it has started as well.
 func TestCGIServerIsKilled(t *testing.T) {
 	if marks := os.Getenv(orphanVariable); marks != "" {
-		s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: folder(t, map[string]string{
-			"stuck": shell("echo $$ >"+marks+"/self.new; mv "+marks+"/self.new "+marks+"/self", "exec sleep 100"),
-		})})
+		w := way{python: os.Getenv(orphanPython)}
+		w.warm = w.python != ""
+		s := serveCGI(t, servertest.Goroutine, &highball.Server{}, w.config(t, map[string]string{"stuck": stuckScript(marks)}))
 		s.Dial(t).Get("/cgi-bin/stuck")
 		return
 	}
-	marks := t.TempDir()
-	server := exec.Command(os.Args[0], "-test.run=^TestCGIServerIsKilled$")
-	server.Env = append(os.Environ(), orphanVariable+"="+marks)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	servertest.Eventually(t, "the script runs", func() bool {
-		_, err := os.Stat(marks + "/self")
-		return err == nil
+	eachWay(t, func(t *testing.T, w way) {
+		marks := t.TempDir()
+		server := exec.Command(os.Args[0], "-test.run=^TestCGIServerIsKilled$")
+		server.Env = append(os.Environ(), orphanVariable+"="+marks, orphanPython+"="+w.python)
+		if err := server.Start(); err != nil {
+			t.Fatal(err)
+		}
+		servertest.Eventually(t, "the script runs", func() bool {
+			_, err := os.Stat(marks + "/self")
+			return err == nil
+		})
+		_ = server.Process.Kill() // it runs, since its script does
+		_ = server.Wait()         // it was killed
+		gone(t, marks+"/self")
+		if w.warm {
+			gone(t, marks+"/child")
+			return
+		}
+		text, err := os.ReadFile(marks + "/child")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = syscall.Kill(pid, syscall.SIGKILL) // nobody else does
 	})
-	_ = server.Process.Kill() // it runs, since its script does
-	_ = server.Wait()         // it was killed
-	gone(t, marks+"/self")
 }

@@ -3,10 +3,10 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
-	"syscall"
 )
 
 // cgiSystem tells that scripts cannot run here: they depend on process groups and on how Unix starts programs.
@@ -14,10 +14,9 @@ func cgiSystem() error {
 	return fmt.Errorf("CGI scripts cannot be run on %s: use a unix system, such as linux or wsl", runtime.GOOS)
 }
 
-// scriptProcess is a script's process.
-type scriptProcess struct{}
+func (r *cgiRun) launch(ctx context.Context, env, args []string, stdin *os.File) error {
+	return cgiSystem()
+}
 
-func (p *scriptProcess) signal(syscall.Signal)        {}
-func (p *scriptProcess) wait(ending func() bool) exit { return exit{} }
-
-func (r *cgiRun) launch(env, args []string, stdin *os.File) error { return cgiSystem() }
+// mayExecute does not look.
+func mayExecute(string) bool { return true }

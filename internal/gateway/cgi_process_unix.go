@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,16 +20,20 @@ import (
 // cgiSystem tells whether scripts can be run here.
 func cgiSystem() error { return nil }
 
-// scriptProcess is a script's process, which leads a process group.
-type scriptProcess struct {
+// coldScript is a script's process that the server has started, which leads a process group.
+type coldScript struct {
 	child *os.Process
 
 	mu     sync.Mutex // guards reaped
 	reaped bool       // the group's number may belong to others
 }
 
-// signal sends a signal to the script's group.
-func (p *scriptProcess) signal(sig syscall.Signal) {
+var _ scriptProcess = (*coldScript)(nil)
+
+func (p *coldScript) id() int { return p.child.Pid }
+
+// signal implements scriptProcess.
+func (p *coldScript) signal(sig syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
@@ -36,9 +41,8 @@ func (p *scriptProcess) signal(sig syscall.Signal) {
 	}
 }
 
-// wait waits for the script's end. What is left of its group is killed if the script was killed, or ended by intent: after an
-// orderly exit it is the script's own affair.
-func (p *scriptProcess) wait(ending func() bool) exit {
+// wait implements scriptProcess.
+func (p *coldScript) wait(ending func() bool) exit {
 	if diedOfSignal(p.child.Pid) || ending() {
 		p.signal(syscall.SIGKILL)
 	}
@@ -59,7 +63,7 @@ type scriptPipes struct {
 	theirs                [3]*os.File // a nil one is the server's to give
 }
 
-func openScriptPipes(feeding bool) (_ *scriptPipes, err error) {
+func (c *CGI) openScriptPipes(feeding bool) (_ *scriptPipes, err error) {
 	p := &scriptPipes{}
 	defer func() {
 		if err != nil {
@@ -67,6 +71,9 @@ func openScriptPipes(feeding bool) (_ *scriptPipes, err error) {
 		}
 	}()
 	open := func(name string, ours, theirs **os.File, input bool) {
+		if err == nil {
+			err = c.step(name)
+		}
 		if err != nil {
 			return
 		}
@@ -107,30 +114,72 @@ func (p *scriptPipes) close() {
 }
 
 // launch starts the script. Without stdin it is given a pipe that the handler feeds.
-func (r *cgiRun) launch(env, args []string, stdin *os.File) error {
-	p, err := openScriptPipes(stdin == nil)
+func (r *cgiRun) launch(ctx context.Context, env, args []string, stdin *os.File) error {
+	p, err := r.cgi.openScriptPipes(stdin == nil)
 	if err != nil {
 		return startError(r.script, err)
 	}
-	attr := &os.ProcAttr{
-		Dir: r.script.dir(), Env: env, Sys: childAttributes(),
-		Files: []*os.File{cmp.Or(stdin, p.theirs[0]), p.theirs[1], p.theirs[2]},
-	}
-	argv := slices.Concat(r.script.argv, args)
-	var child *os.Process
-	r.cgi.spawner.do(func() { child, err = os.StartProcess(argv[0], argv, attr) })
+	proc, err := r.begin(ctx, env, args, [3]*os.File{cmp.Or(stdin, p.theirs[0]), p.theirs[1], p.theirs[2]})
 	if err != nil {
 		p.close()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		return startError(r.script, err)
 	}
 	p.closeTheirs()
+	r.pid = proc.id()
 	r.stdin, r.stdout, r.stderr = p.stdin, p.stdout, readOutput(p.stderr, r.lines.line)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.proc = (&scriptProcess{child: child}); r.cause != nil {
+	if r.proc = proc; r.cause != nil {
 		r.terminateLocked()
 	}
 	return nil
+}
+
+// begin starts the script's process, with files for its standard streams: warm if it can be, or else cold.
+func (r *cgiRun) begin(ctx context.Context, env, args []string, files [3]*os.File) (scriptProcess, error) {
+	if r.script.warm != (warmKey{}) {
+		proc, err := r.beginWarm(ctx, env, args, files)
+		refused := (*warmRefusal)(nil)
+		if errors.As(err, &refused) {
+			r.cgi.warm.refused(r.script, refused.why)
+		} else if !errors.Is(err, errCold) {
+			return proc, err
+		}
+	}
+	return r.beginCold(env, args, files)
+}
+
+func (r *cgiRun) beginWarm(ctx context.Context, env, args []string, files [3]*os.File) (scriptProcess, error) {
+	parent, err := r.cgi.warm.parent(ctx, r.script.warm)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.cgi.step("fork"); err != nil {
+		return nil, err
+	}
+	return parent.run(r.script, env, args, files)
+}
+
+func (r *cgiRun) beginCold(env, args []string, files [3]*os.File) (scriptProcess, error) {
+	attr := &os.ProcAttr{Dir: r.script.dir(), Env: env, Sys: childAttributes(), Files: files[:]}
+	argv := slices.Concat(r.script.argv, args)
+	err := r.cgi.step("spawn")
+	var child *os.Process
+	if err == nil {
+		r.cgi.spawner.do(func() { child, err = os.StartProcess(argv[0], argv, attr) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &coldScript{child: child}, nil
+}
+
+// mayExecute tells whether the system would execute a file for this process.
+func mayExecute(file string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, file, unix.X_OK, unix.AT_EACCESS) == nil
 }
 
 // startError turns the error of a script that could not be started into an answer, and says what may help.
@@ -145,6 +194,8 @@ func startError(s *script, err error) error {
 		hint = ": the interpreter of its #! line does not exist (or the line ends with a carriage return)"
 	case errors.Is(err, unix.E2BIG):
 		status, hint = 431, ": the request is too large for an environment"
+	case errors.Is(err, errWarmLost):
+		status = 502
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		status = 503
 	}

@@ -37,6 +37,16 @@ type exit struct {
 	signal bool // it was killed
 }
 
+// scriptProcess is a script's process, which leads a process group.
+type scriptProcess interface {
+	id() int // of the process
+	// signal sends a signal to the group, if the script was not waited for.
+	signal(syscall.Signal)
+	// wait waits for the script's end. What is left of its group is killed if the script was killed, or is ending by
+	// intent: after an orderly exit it is the script's own affair.
+	wait(ending func() bool) exit
+}
+
 // cgiRun is a script at work for one request. One goroutine attends it: it takes off what the script prints, so that
 // no slow client holds a process, and waits for the script's end. Meanwhile the handler's goroutine feeds the script, and
 // sends what was taken off.
@@ -48,6 +58,7 @@ type cgiRun struct {
 	script         *script
 	method, target string
 
+	pid    int
 	stdin  *os.File // nil unless the handler feeds the script
 	stdout *os.File
 	stderr *output
@@ -61,16 +72,17 @@ type cgiRun struct {
 	err   error // in place of head
 
 	mu     sync.Mutex // guards the following fields
-	proc   *scriptProcess
+	proc   scriptProcess
 	cause  error       // why the script is being ended
 	forced bool        // kill was called
 	force  *time.Timer // of stop, then of kill
 	over   bool        // the script is no more
 }
 
-// start starts the script with the given arguments, environment, and standard input; without one it will be fed. The caller has
+// start starts the script with the given arguments, environment, and standard input; without one it will be fed. It
+// waits for what the script may be forked from, until ctx ends. The caller has
 // entered; the run leaves for it when the script has ended, unless there is an error.
-func (c *CGI) start(s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
+func (c *CGI) start(ctx context.Context, s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
 	run := &cgiRun{
 		cgi: c, script: s, method: e.method, target: e.target,
 		resume: make(chan struct{}, 1), known: make(chan struct{}),
@@ -80,7 +92,7 @@ func (c *CGI) start(s *script, e *environ, args []string, stdin *os.File) (*cgiR
 	if !c.register(run) {
 		return nil, &highball.Error{Status: 503, Err: errCGIStopping}
 	}
-	if err := run.launch(c.environFor(s, e), args, stdin); err != nil {
+	if err := run.launch(ctx, c.environFor(s, e), args, stdin); err != nil {
 		c.forget(run)
 		return nil, err
 	}
@@ -268,7 +280,7 @@ func (r *cgiRun) finish(how exit, reported bool) {
 
 // log writes a warning that says which script and request it is about.
 func (r *cgiRun) log(message string, args ...any) {
-	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "method", r.method, "target", r.target}, args...)...)
+	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "pid", r.pid, "method", r.method, "target", r.target}, args...)...)
 }
 
 // readHead reads the header block, and returns what was read behind it, and whether that is all.

@@ -92,7 +92,7 @@ func (h *cgiHandler) answer(w *highball.Response, r, body *highball.Request, e *
 	if err := h.cgi.enter(ctx); err != nil {
 		return nil, err
 	}
-	run, err := h.cgi.start(s, e, args, in.file)
+	run, err := h.cgi.start(ctx, s, e, args, in.file)
 	if err != nil {
 		h.cgi.leave()
 		return nil, err

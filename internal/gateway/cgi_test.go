@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,38 @@ func folder(t testing.TB, files map[string]string) string {
 	return dir
 }
 
+// way is a way in which scripts can be run. All that holds for one holds for the other.
+type way struct {
+	warm   bool
+	python string // of the warm ones
+}
+
+func (w way) String() string {
+	if w.warm {
+		return "warm"
+	}
+	return "cold"
+}
+
+// eachWay runs f cold and warm.
+func eachWay(t *testing.T, f func(t *testing.T, w way)) {
+	for _, w := range []way{{}, {warm: true, python: python3(t)}} {
+		t.Run(w.String(), func(t *testing.T) { f(t, w) })
+	}
+}
+
+// config returns a configuration with a folder of shell scripts. The warm ones begin in Python, and become the shell.
+func (w way) config(t testing.TB, scripts map[string]string) CGIConfig {
+	if !w.warm {
+		return CGIConfig{Dir: folder(t, scripts)}
+	}
+	files := make(map[string]string)
+	for name, text := range scripts {
+		files[name] = "#!" + w.python + "\nimport os, sys\nos.execv('/bin/sh', ['sh', '-c', " + strconv.Quote(text) + ", *sys.argv])\n"
+	}
+	return CGIConfig{Dir: folder(t, files), Warm: true}
+}
+
 // shell returns a shell script.
 func shell(lines ...string) string { return "#!/bin/sh\n" + strings.Join(lines, "\n") + "\n" }
 
@@ -93,20 +126,24 @@ func (s *scripts) awaitLog(t testing.TB, text string) {
 	}
 }
 
-func TestCGIContract(t *testing.T) {
+func TestCGIContract(t *testing.T) { eachWay(t, testCGIContract) }
+
+func testCGIContract(t *testing.T, w way) {
 	body := strings.Repeat("0123456789abcdef", 20000)
 	var lines strings.Builder
 	for n := range 30000 {
 		fmt.Fprintf(&lines, "line %d\n", n)
 	}
 	servertest.ServerContract(t, func(t testing.TB, srv *highball.Server) {
-		prepareCGI(t, srv, CGIConfig{Dir: folder(t, map[string]string{
+		cfg := w.config(t, map[string]string{
 			"hello": shell(`printf 'Content-Type: text/plain\n\nhello\n'`),
 			"echo":  shell(`printf 'Content-Type: text/plain\n\n'`, "cat"),
 			"large": shell(`printf 'Content-Type: text/plain\nContent-Length: 318890\n\n'`, "seq -f 'line %.0f' 0 29999"),
 			"empty": shell(`printf 'Status: 204 Nothing\nX-Kind: empty\n\n'`),
 			"gone":  shell(`printf 'Status: 410 Gone\nContent-Type: text/plain\n\nit was here'`),
-		}), MaxProcesses: 8, QueueLimit: 10000, QueueDeadline: time.Minute})
+		})
+		cfg.MaxProcesses, cfg.QueueLimit, cfg.QueueDeadline = 8, 10000, time.Minute
+		prepareCGI(t, srv, cfg)
 	},
 		servertest.Case{Name: "small", Target: "/cgi-bin/hello", Status: 200, Want: "hello\n"},
 		servertest.Case{Name: "body", Method: "POST", Target: "/cgi-bin/echo", Body: "a=1&b=2", Status: 200, Want: "a=1&b=2"},
@@ -204,7 +241,9 @@ func TestCGIConfigRefused(t *testing.T) {
 	}
 }
 
-func TestCGIScriptIsFound(t *testing.T) {
+func TestCGIScriptIsFound(t *testing.T) { eachWay(t, testCGIScriptIsFound) }
+
+func testCGIScriptIsFound(t *testing.T, w way) {
 	leaveNothing(t)
 	outside := folder(t, map[string]string{"evil": shell(`printf 'Content-Type: text/plain\n\nevil'`)})
 	dir := folder(t, map[string]string{
@@ -225,7 +264,7 @@ func TestCGIScriptIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: dir, Interpreters: map[string]string{".py": "python3"}})
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Dir: dir, Warm: w.warm, Interpreters: map[string]string{".py": "python3"}})
 	for _, c := range []struct {
 		target string
 		status int
@@ -305,7 +344,12 @@ func TestCGILenient(t *testing.T) {
 		t.Errorf("strict: status %d", r.Status)
 	}
 	strict.awaitLog(t, "lenient mode takes output without")
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Lenient: true})
+	eachWay(t, func(t *testing.T, w way) {
+		testLenient(t, serveCGI(t, servertest.Goroutine, &highball.Server{}, CGIConfig{Lenient: true, Warm: w.warm}))
+	})
+}
+
+func testLenient(t *testing.T, s *scripts) {
 	const form = "Content-Type: application/x-www-form-urlencoded\r\n"
 	for _, x := range []struct {
 		name, request string
@@ -327,8 +371,43 @@ func TestCGILenient(t *testing.T) {
 		if r.Status != x.status || !strings.Contains(r.Body, x.want) {
 			t.Errorf("%s: %d %.200q, want %d with %q", x.name, r.Status, r.Body, x.status, x.want)
 		}
+		c.Close()
 		if x.name == "query" && r.Value("Content-Type") != "text/html" {
 			t.Errorf("Content-Type %q", r.Value("Content-Type"))
+		}
+	}
+}
+
+// asUser is a handler behind one that has found out who the user is.
+type asUser struct {
+	highball.Handler
+	user string
+}
+
+func (h asUser) Serve(w *highball.Response, r *highball.Request) error {
+	r.SetUser(h.user)
+	return h.Handler.Serve(w, r)
+}
+
+// A script learns who the user is, and then not by which password. What the server has not looked at it may look at.
+func TestCGIUser(t *testing.T) {
+	for _, user := range []string{"Ada", ""} {
+		leaveNothing(t)
+		srv := &highball.Server{}
+		s := prepareCGI(t, srv, CGIConfig{})
+		srv.Handler = asUser{srv.Handler, user}
+		s.Server = servertest.New(t, servertest.Goroutine, srv)
+		c := s.Dial(t)
+		c.Send("GET /cgi-bin/env.sh HTTP/1.1\r\nHost: test\r\nAuthorization: Basic QWRhOnNlY3JldA==\r\n\r\n")
+		got := variables(c.Receive("GET").Body)
+		want := map[string]string{"REMOTE_USER": "Ada", "AUTH_TYPE": "Basic", "HTTP_AUTHORIZATION": ""}
+		if user == "" {
+			want = map[string]string{"REMOTE_USER": "", "AUTH_TYPE": "", "HTTP_AUTHORIZATION": "Basic QWRhOnNlY3JldA=="}
+		}
+		for name, value := range want {
+			if got[name] != value {
+				t.Errorf("user %q: %s is %q, want %q", user, name, got[name], value)
+			}
 		}
 	}
 }

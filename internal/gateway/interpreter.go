@@ -39,7 +39,7 @@ func findInterpreter(ctx context.Context, cfg *Config) (*interpreter, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	return probe(ctx, path, s.env)
+	return probe(ctx, path, s.env, cfg.As)
 }
 
 // workerEnvironment returns the environment of the workers, each variable once.
@@ -209,12 +209,12 @@ i = getattr(sys, "implementation", None)
 sys.stdout.write("%d %d %d\n%s\n%s\n" % (sys.version_info[0], sys.version_info[1], sys.version_info[2], i and i.name or "unknown", sys.executable))`
 
 // probe runs an interpreter to learn what it is.
-func probe(ctx context.Context, path string, env []string) (*interpreter, error) {
+func probe(ctx context.Context, path string, env []string, as *Identity) (*interpreter, error) {
 	ctx, cancel := context.WithTimeout(ctx, probePatience)
 	defer cancel()
 	// Without the site module, which takes most of the time and could fail for reasons of the environment's.
 	cmd := exec.CommandContext(ctx, path, "-S", "-c", probeText)
-	cmd.Env = env
+	cmd.Env, cmd.SysProcAttr = env, as.attributes()
 	cmd.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

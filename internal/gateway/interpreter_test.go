@@ -102,7 +102,7 @@ func TestProbe(t *testing.T) {
 			if err := os.WriteFile(name, []byte("#!/bin/sh\n"+test.script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			_, err := probe(context.Background(), name, nil)
+			_, err := probe(context.Background(), name, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), name) {
 				t.Errorf("error %v, want one that says %q", err, test.want)
 			}

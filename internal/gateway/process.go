@@ -45,12 +45,13 @@ type process struct {
 
 // launchSpec is what a process is started from.
 type launchSpec struct {
-	worker int      // number, for messages
-	python string   // path of the interpreter
-	env    []string // all of the environment
-	boot   string   // one line of Python that runs what it reads from BOOT
-	source []byte   // of the worker
-	config []byte   // JSON
+	worker int       // number, for messages
+	python string    // path of the interpreter
+	env    []string  // all of the environment
+	boot   string    // one line of Python that runs what it reads from BOOT
+	source []byte    // of the worker
+	config []byte    // JSON
+	as     *Identity // nil is the server's
 
 	output func(line []byte) // takes each line of standard output and error; may be nil
 

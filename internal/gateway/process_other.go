@@ -16,6 +16,8 @@ var errSystem = fmt.Errorf("python applications cannot be served on %s: use a un
 
 var errNoDescriptor = errors.New("the worker has sent no descriptor")
 
+func (i *Identity) attributes() *syscall.SysProcAttr { return nil }
+
 func launch(*launchSpec) (*process, error) { return nil, errSystem }
 
 func (p *process) sendDescriptor(*os.File) error { return errSystem }

@@ -115,6 +115,19 @@ func launch(spec *launchSpec) (*process, error) {
 	return p, nil
 }
 
+// credential returns what has a process run as i, nil for the server's own.
+func (i *Identity) credential() *syscall.Credential {
+	if i == nil {
+		return nil
+	}
+	return &syscall.Credential{Uid: i.User, Gid: i.Group, Groups: i.Groups}
+}
+
+// attributes has an interpreter that is only asked something run as i.
+func (i *Identity) attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Credential: i.credential()}
+}
+
 // start starts the interpreter.
 func (c *channels) start(spec *launchSpec) (*os.Process, handle, error) {
 	if err := spec.step("null"); err != nil {
@@ -142,6 +155,7 @@ func (c *channels) start(spec *launchSpec) (*os.Process, handle, error) {
 		Files: []*os.File{null, out, out, c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], boot},
 		Sys:   childAttributes(),
 	}
+	attr.Sys.Credential = spec.as.credential()
 	var child *os.Process
 	spec.spawner.do(func() {
 		child, err = os.StartProcess(spec.python, []string{spec.python, "-u", "-c", spec.boot}, attr)

@@ -34,5 +34,6 @@ func workerRecipe(cfg *Config, python *interpreter, number int, preload bool) (*
 		boot:   bootText,
 		source: source,
 		config: config,
+		as:     cfg.As,
 	}, nil
 }
