@@ -34,10 +34,11 @@ func housePolicy() policy {
 			{pkg: "internal/forward", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/policy", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/rewrite", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/admin", ours: ". internal/observe", inTests: "internal/servertest"},
 			// What every handler is tested with is for tests alone.
 			{pkg: "internal/servertest", ours: "."},
 			// Level 3 makes a server of a configuration.
-			{pkg: "internal/app", ours: ". internal/compress internal/config internal/forward internal/gateway internal/observe internal/policy internal/rewrite internal/static", inTests: "internal/servertest"},
+			{pkg: "internal/app", ours: ". internal/admin internal/compress internal/config internal/forward internal/gateway internal/observe internal/policy internal/rewrite internal/static", inTests: "internal/servertest"},
 			// Level 4 is the command.
 			{pkg: "cmd/highball", ours: "internal/app"},
 			// Examples are what anybody could write.
@@ -46,7 +47,7 @@ func housePolicy() policy {
 		},
 		// Packages that only some may use, in code that is not a test. A path covers what lies below it.
 		reserved: []reservation{
-			{"net/http", ". internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates, and package admin is a client, too"},
+			{"net/http", ". internal/admin internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates, and package admin is a client, too"},
 			{"github.com/pelletier/go-toml", "internal/config", "configuration is read in one place"},
 			{"github.com/spf13", "cmd/highball", "the command line is read in one place"},
 			{"github.com/lmittmann/tint", "internal/app", "everybody else logs to the logger that is handed down"},

@@ -4,10 +4,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -36,6 +38,10 @@ func setUp(env *testscript.Env) error {
 	env.Values[stateKey{}] = &state{map[string]*server{}, map[string]*held{}}
 	tour, err := filepath.Abs("../../examples/tour")
 	env.Setenv("TOUR", tour)
+	// Where control sockets go: nowhere that a server of the machine's own has its.
+	sockets := filepath.Join(env.WorkDir, ".run")
+	env.Setenv("RUNTIME_DIRECTORY", sockets)
+	err = errors.Join(err, os.Mkdir(sockets, 0o700))
 	env.Setenv("BIN", filepath.SplitList(env.Getenv("PATH"))[0]) // where highball is, and no other program
 	return err
 }

@@ -60,6 +60,8 @@ func readFlags(f *pflag.FlagSet, order *app.Order) error {
 		switch flag.Name {
 		case "open":
 			order.Open = value == "true"
+		case "watch":
+			order.Watch = value == "true"
 		case "no-listing":
 			order.Settings = append(order.Settings, app.Setting{Name: "listing", Value: opposite(value)})
 		case "env", "static":

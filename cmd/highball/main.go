@@ -26,6 +26,7 @@ const (
 	exitOK          = 0
 	exitFailure     = 1   // a configuration with faults, an address in use
 	exitUsage       = 2   // a flag, an argument or a command that means nothing
+	exitNotRunning  = 3   // there is no server to speak to, as init scripts have it
 	exitInterrupted = 130 // as shells have it: 128 and the number of SIGINT
 )
 
@@ -35,11 +36,15 @@ func run(ctx context.Context, args []string, std stdio, environ []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var usage *app.UsageError
+	var nobody *app.NotRunningError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, app.ErrInterrupted):
 		return exitInterrupted
+	case errors.As(err, &nobody):
+		fmt.Fprintln(std.err, app.Message(err))
+		return exitNotRunning
 	case errors.As(err, &usage):
 		fmt.Fprintln(std.err, app.Message(err))
 		return exitUsage

@@ -36,23 +36,28 @@ Accept no more connections, finish what is in flight, for at most 30 seconds, an
 server at once.
 .TP
 \fBSIGHUP\fR
-Replace the workers of Python applications by new ones, without losing a request; if an application cannot be loaded, those that
-there are go on. Without applications the same as SIGTERM. Nothing, if it was ignored at the start, as under nohup. The configuration is not
-reloaded.
+Read the configuration again, and replace the workers of Python applications by new ones, without losing a request; if anything is wrong, all
+goes on as it was. Without a file and without applications the same as SIGTERM. Nothing, if it was ignored at the start, as under nohup.
 .TP
 \fBSIGUSR1\fR
 Open the access log's file anew, after it was renamed.
+.TP
+\fBSIGUSR2\fR
+Start the program anew, as it is on the disk now, hand it the sockets, and end as on SIGTERM when it serves.
 .SH EXIT STATUS
 .TP
 \fB0\fR
-The server was told to stop, and stopped.
+The server was told to stop, and stopped; a command has done what it is for.
 .TP
 \fB1\fR
 It could not serve: the configuration or a variable has faults, a file cannot be opened, an address cannot be listened at, or an
-application cannot be loaded.
+application cannot be loaded. A running server has refused or failed to do what a command asks for.
 .TP
 \fB2\fR
 The command line means nothing, or names what is not there.
+.TP
+\fB3\fR
+The server that a command is for does not run.
 .TP
 \fB130\fR
 SIGINT cut short what was in flight.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 
 	"highball/internal/app"
@@ -19,6 +21,7 @@ const about = `Highball serves what you point it at.
   highball highball.toml        a configuration; the same as "highball run highball.toml"
   highball run examples/tour    the highball.toml in a folder
   highball check examples/tour  what is wrong with it; "highball routes" shows what answers where
+  highball reload               the configuration in this folder has changed; "highball status", "highball stop"
 
 A flag goes before the environment, the environment before the file, the file before the built-in value. Variables are PORT,
 WEB_CONCURRENCY (of --workers), and HIGHBALL_ with the name of most flags, such as HIGHBALL_ACCESS_LOG; those of switches are 1 or 0. An argument that is also a
@@ -46,6 +49,8 @@ func newRoot(std stdio, environ []string) *cobra.Command {
 		newInspection(std, environ, "check", "Check a configuration: all that run would find wrong, without listening", app.Check),
 		newInspection(std, environ, "routes", "Show what answers where in a configuration", app.Routes),
 		newVersion(), newMan())
+	root.AddCommand(newControls(std, environ)...)
+	root.AddCommand(newFiles(std, environ)...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -74,6 +79,7 @@ folder. The flags are put over what the file says, for every site in it.`,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 	}
 	addFlags(c.Flags())
+	c.Flags().Bool("watch", false, "reload when a file of the configuration changes")
 	return c
 }
 
@@ -92,7 +98,7 @@ func serving(task app.Task, std stdio, environ []string) func(*cobra.Command, []
 		}
 		signals, stop := app.Notify()
 		defer stop()
-		env := app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Signals: signals, Version: module()}
+		env := app.Env{Stdout: std.out, Stderr: std.err, Environ: environ, Signals: signals, Version: module(), Args: os.Args}
 		return misspelt(c, order, app.Serve(c.Context(), order, env))
 	}
 }

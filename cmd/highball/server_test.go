@@ -121,7 +121,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	c := exec.Command(path, args[1:]...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "PORT", "HIGHBALL_PORT", "HIGHBALL_LISTING", "HIGHBALL_ACCESS_LOG", "HIGHBALL_NONSENSE", "HIGHBALL_WORKERS", "WEB_CONCURRENCY"} {
+	for _, name := range []string{"PATH", "HOME", "PORT", "HIGHBALL_PORT", "HIGHBALL_LISTING", "HIGHBALL_ACCESS_LOG", "HIGHBALL_NONSENSE", "HIGHBALL_WORKERS", "WEB_CONCURRENCY", "RUNTIME_DIRECTORY"} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
 		}
@@ -152,11 +152,11 @@ func expect(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send NAME INT|TERM|HUP|USR1 sends a signal to a server.
+// send NAME INT|TERM|KILL|HUP|USR1|USR2 sends a signal to a server.
 func send(ts *testscript.TestScript, neg bool, args []string) {
-	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1}
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill, "HUP": syscall.SIGHUP, "USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2}
 	if neg || len(args) != 2 || signals[args[1]] == nil {
-		ts.Fatalf("usage: send NAME INT|TERM|HUP|USR1")
+		ts.Fatalf("usage: send NAME INT|TERM|KILL|HUP|USR1|USR2")
 	}
 	ts.Check(running(ts)[args[0]].cmd.Process.Signal(signals[args[1]]))
 }

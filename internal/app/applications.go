@@ -6,39 +6,51 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync"
 
-	"highball"
 	"highball/internal/config"
 	"highball/internal/gateway"
 )
 
-// applications are the Python applications of a server, each with its pool of workers.
-type applications []application
+// applications are Python applications, each with its pool of workers.
+type applications []*application
 
 type application struct {
 	name string
 	*gateway.App
+	from    config.App // what it was made from
+	env     []string   // with its file
+	debug   bool
+	started bool
+	users   int // generations; guarded by the lock of the server's App
 }
 
-// inFlight returns the number of requests that are with workers, or wait for one, and that no handler's goroutine is at work on.
-func (all applications) inFlight() (n int64) {
-	for _, one := range all {
-		n += int64(one.InFlight())
-	}
-	return n
+// same reports whether an application as it is described by from would be this one.
+func (one *application) same(from config.App, env []string, debug bool) bool {
+	mine := one.from
+	mine.Pos, from.Pos = config.Pos{}, config.Pos{}
+	return debug == one.debug && slices.Equal(env, one.env) && reflect.DeepEqual(mine, from)
 }
 
-// openApplications checks the applications of c and finds their interpreters. No worker runs yet. The error tells of all that
-// cannot be used; the others are returned beside it.
-func openApplications(c *config.Config, env Env, log *slog.Logger) (applications, error) {
+// openApplications checks the applications of c and finds their interpreters, but for those that are the same as one of had, which is taken. No
+// worker runs yet of the others. The error tells of all that cannot be used; the others are returned beside it.
+func openApplications(c *config.Config, had applications, env Env, log *slog.Logger) (applications, error) {
 	var all applications
 	var errs []error
 	for i := range c.Apps {
 		a := &c.Apps[i]
 		cfg, err := gatewayConfig(a)
+		if err == nil && c.User != "" && a.User != "" && a.User != c.User {
+			err = fmt.Errorf("its workers cannot be the user %q, since the server becomes %q: leave one of the two out", a.User, c.User)
+		}
 		if err != nil {
 			errs = append(errs, at(a.Pos, err))
+			continue
+		}
+		if i := slices.IndexFunc(had, func(one *application) bool { return one.same(*a, cfg.Env, c.Debug) }); i >= 0 {
+			all = append(all, had[i])
 			continue
 		}
 		cfg.Environ, cfg.Debug, cfg.Version, cfg.Logger = env.Environ, c.Debug, env.Version, log
@@ -52,7 +64,7 @@ func openApplications(c *config.Config, env Env, log *slog.Logger) (applications
 			errs = append(errs, at(a.Pos, err))
 			continue
 		}
-		all = append(all, application{a.Name, opened})
+		all = append(all, &application{name: a.Name, App: opened, from: *a, env: cfg.Env, debug: c.Debug})
 	}
 	return all, together(errs...)
 }
@@ -67,39 +79,51 @@ func (all applications) find(name string) *gateway.App {
 	return nil
 }
 
-// start starts the workers of each application and returns when each has one that is ready.
-func (all applications) start(ctx context.Context, s *highball.Server) error {
-	for _, a := range all {
-		if err := a.Start(ctx, s); err != nil {
+// reload replaces the workers of each application. Success is logged by package gateway; the error tells of those whose workers from before
+// go on.
+func (all applications) reload(ctx context.Context, log *slog.Logger) error {
+	var errs []error
+	for _, one := range all {
+		log.Info("reloading", "app", one.name)
+		err := one.Reload(ctx)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		default:
+			logFailure(log, "the application cannot be reloaded; the workers from before go on", one.name, err)
+			errs = append(errs, fmt.Errorf("the application %s: %w; its workers from before go on", quoted(one.name), err))
+		}
+	}
+	return together(errs...)
+}
+
+// logFailure logs why an application does not start, with the traceback if there is one.
+func logFailure(log *slog.Logger, message, app string, err error) {
+	cause := []any{"app", app, "error", err}
+	var load *gateway.LoadError
+	if errors.As(err, &load) && load.Traceback != "" {
+		cause = append(cause, "traceback", load.Traceback)
+	}
+	log.Error(message, cause...)
+}
+
+// drain waits until no request is with a worker or waits for one. It is called when no new ones come.
+func (all applications) drain(ctx context.Context) error {
+	for _, one := range all {
+		if err := one.Drain(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reload replaces the workers of each application. What comes of it is logged: success by package gateway.
-func (all applications) reload(ctx context.Context, log *slog.Logger) {
-	for _, a := range all {
-		log.Info("reloading", "app", a.name)
-		err := a.Reload(ctx)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		cause := []any{"app", a.name, "error", err}
-		var load *gateway.LoadError
-		if errors.As(err, &load) && load.Traceback != "" {
-			cause = append(cause, "traceback", load.Traceback)
-		}
-		log.Error("the application cannot be reloaded; the workers from before go on", cause...)
-	}
-}
-
 // stop ends all workers, those of all applications at once: when they have finished what they have, or by force when ctx ends.
 func (all applications) stop(ctx context.Context) error {
 	errs := make([]error, len(all))
 	var stops sync.WaitGroup
-	for i, a := range all {
-		stops.Go(func() { errs[i] = a.Stop(ctx) })
+	for i, one := range all {
+		stops.Go(func() { errs[i] = one.Stop(ctx) })
 	}
 	stops.Wait()
 	return errors.Join(errs...)
@@ -107,14 +131,18 @@ func (all applications) stop(ctx context.Context) error {
 
 // gatewayConfig returns the application a in the terms of package gateway.
 func gatewayConfig(a *config.App) (gateway.Config, error) {
-	env := a.Env
+	as, env, err := workerIdentity(a)
+	if err != nil {
+		return gateway.Config{}, err
+	}
 	if a.EnvFile != "" {
 		fromFile, err := config.LoadEnvFile(a.EnvFile)
 		if err != nil {
 			return gateway.Config{}, remedied(fmt.Errorf("the application's environment: %w", err), openRemedy(err))
 		}
-		env = append(fromFile, a.Env...)
+		env = append(env, fromFile...)
 	}
+	env = append(env, a.Env...)
 	target := a.WSGI
 	if a.Classes != "" {
 		target = a.Classes
@@ -127,6 +155,7 @@ func gatewayConfig(a *config.App) (gateway.Config, error) {
 		Dir:            a.Dir,
 		Python:         a.Python,
 		Env:            env,
+		As:             as,
 		Workers:        a.Workers,
 		MaxWorkers:     a.MaxWorkers,
 		Threads:        a.Threads,

@@ -27,8 +27,7 @@ func serveSites(t *testing.T, places ...place) *live {
 		t.Fatal(err)
 	}
 	return run(t, &c, func(a *App) {
-		a.front = newFront(handler)
-		a.server.Handler = a.front
+		a.front.current.Load().answer(handler)
 	})
 }
 
@@ -43,8 +42,8 @@ func says(text string) highball.Handler {
 func TestMostSpecificPrefixAnswers(t *testing.T) {
 	app, static, deep, other := says("app"), says("static"), says("deep"), says("other")
 	for name, places := range map[string][]place{
-		"in one order":   {{"", "/", nil, app}, {"", "/static/", nil, static}, {"", "/static/deep/", nil, deep}, {"b.example", "/", nil, other}},
-		"in the reverse": {{"b.example", "/", nil, other}, {"", "/static/deep/", nil, deep}, {"", "/static/", nil, static}, {"", "/", nil, app}},
+		"in one order":   {{nil, "", "/", nil, app}, {nil, "", "/static/", nil, static}, {nil, "", "/static/deep/", nil, deep}, {nil, "b.example", "/", nil, other}},
+		"in the reverse": {{nil, "b.example", "/", nil, other}, {nil, "", "/static/deep/", nil, deep}, {nil, "", "/static/", nil, static}, {nil, "", "/", nil, app}},
 	} {
 		c := serveSites(t, places...).dial(t)
 		for _, test := range []struct{ host, path, want string }{
@@ -69,7 +68,7 @@ func TestMostSpecificPrefixAnswers(t *testing.T) {
 }
 
 func TestMountedApplicationLeavesTheRest(t *testing.T) {
-	c := serveSites(t, place{"", "/shop/", nil, says("app")}).dial(t)
+	c := serveSites(t, place{nil, "", "/shop/", nil, says("app")}).dial(t)
 	for path, want := range map[string]int{"/": 404, "/shop": 200, "/shop/": 200, "/shop/a": 200, "/shopping": 404} {
 		c.send("POST " + path + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
 		if res, _ := c.answer("POST"); res.StatusCode != want {
@@ -114,8 +113,10 @@ func (v *versatile) ServeLater(*highball.Turn, *highball.Request, highball.Later
 // What a handler can do besides Serve reaches it through whatever wraps it; what is for the server as a whole does not.
 func TestEveryWayReachesTheHandler(t *testing.T) {
 	for name, places := range map[string]func(*versatile) []place{
-		"alone":    func(v *versatile) []place { return []place{{"", "/", nil, v}} },
-		"in a mux": func(v *versatile) []place { return []place{{"", "/", nil, v}, {"", "/static/", nil, says("static")}} },
+		"alone": func(v *versatile) []place { return []place{{nil, "", "/", nil, v}} },
+		"in a mux": func(v *versatile) []place {
+			return []place{{nil, "", "/", nil, v}, {nil, "", "/static/", nil, says("static")}}
+		},
 	} {
 		v := new(versatile)
 		l := serveSites(t, places(v)...)

@@ -3,38 +3,58 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
+	"sync"
 	"time"
 
 	"highball"
 	"highball/internal/config"
-	"highball/internal/observe"
 )
 
-// App is a server with all that belongs to it. It is made by [Build] and owned by whoever called that.
+// App is a server with all that belongs to it for as long as the process lives: what its configuration describes is a [generation], of which
+// one takes the place of the other. It is made by [Build] and owned by whoever called that.
 type App struct {
 	env           Env
+	environ       []string // as this process has got it, for one that takes over
+	program       string   // path of the program, "" if that is not known
 	log           *slog.Logger
+	level         *slog.LevelVar
 	server        *highball.Server
 	front         *front
-	sites         *sites
-	apps          applications
-	stopped       bool          // the applications are
-	accessFile    *observe.File // nil where the access log has no file
-	listeners     []config.Listener
-	addrs         []net.Addr // what Listen has bound
-	ran           bool       // Run was called, and closes the server
+	access        *accessLog // nil where there is none
+	listening     []listening
+	inherited     *inheritance
+	source        source // of the configuration
+	control       *control
+	manager       manager
+	ran           bool // Run was called, and closes the server
 	drainDeadline time.Duration
+
+	operating sync.Mutex      // held while the configuration, the workers or the program is replaced
+	serving   context.Context // ends when the server begins to end, and with it what is under way to replace something
+	quit      context.CancelFunc
+	ending    context.Context // ends when nothing in flight is to be awaited any more
+	end       context.CancelFunc
+	hurry     context.Context // ends when nothing is to be finished any more
+	cut       context.CancelFunc
+	retiring  sync.WaitGroup // generations that are out of use
+	handed    bool           // another process goes on with the sockets; guarded by operating
+	stops     chan stopOrder // by the control socket
+	started   time.Time
+
+	mu          sync.Mutex    // guards the following fields
+	generations []*generation // that are not done away with, the present one last
+	outcome     outcome       // of the last reload
+	told        []listening   // a copy of listening, which is guarded by operating
 }
 
-// Build makes the server that c describes. It opens the sites' folders and the access log's file and finds the applications'
+// Build makes the server that c describes. It opens the access log's file and the sites' folders and finds the applications'
 // interpreters, but binds no address and starts no worker. An App that was built must be closed.
 func Build(c *config.Config, env Env) (*App, error) {
-	a, err := assemble(c, env)
+	a := newApp(c, env)
+	err := a.openAccessLog(c.Log)
 	if err == nil {
-		err = a.openAccessLog(c.Log)
+		err = a.load(c)
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -42,54 +62,39 @@ func Build(c *config.Config, env Env) (*App, error) {
 	return a, nil
 }
 
-// assemble makes all of an App but its access log, whose file would be made by that. The App must be closed in any case.
-func assemble(c *config.Config, env Env) (*App, error) {
-	a := &App{
-		env:           env,
-		log:           terminalOf(env.Stderr, env.Environ).logger(env.Stderr, level(c.Debug)),
-		listeners:     c.Listen,
-		drainDeadline: DrainDeadline,
-	}
-	return a, a.assemble(c)
-}
-
-func (a *App) assemble(c *config.Config) error {
-	var unusable, unopened error
-	a.apps, unusable = openApplications(c, a.env, a.log)
-	a.sites, unopened = openSites(c, a.apps, a.env, a.log)
-	if err := together(unusable, unopened); err != nil {
-		return err
-	}
-	next, err := a.sites.handler()
-	if err != nil {
-		return err
-	}
-	a.front = newFront(next)
+// newApp makes all of an App that lives as long as the process, with nothing open yet.
+func newApp(c *config.Config, env Env) *App {
+	a := &App{env: env, level: new(slog.LevelVar), front: new(front), drainDeadline: DrainDeadline, stops: make(chan stopOrder, 1), started: time.Now()}
+	a.serving, a.quit = context.WithCancel(context.Background())
+	a.ending, a.end = context.WithCancel(context.Background())
+	a.hurry, a.cut = context.WithCancel(context.Background())
+	a.level.Set(level(c.Debug))
+	a.log = terminalOf(env.Stderr, env.Environ).logger(env.Stderr, a.level)
 	a.server = &highball.Server{
 		Handler:      a.front,
 		Deadlines:    highball.Deadlines(c.Timeouts),
 		Limits:       limits(c),
 		Logger:       a.log,
 		AccessFormat: c.Log.Access,
+		RequestIDs:   true,
 	}
 	if c.Trace {
-		a.server.Trace = a.env.Stderr
+		a.server.Trace = env.Stderr
 	}
-	return nil
+	for _, l := range c.Listen {
+		a.listening = append(a.listening, listening{Listener: l})
+	}
+	return a
 }
 
-func (a *App) openAccessLog(l config.Log) (err error) {
-	switch {
-	case l.Access == "off":
-		a.server.AccessFormat = ""
-	case l.AccessFile == "":
-		a.server.AccessLog = a.env.Stdout
-	default:
-		if a.accessFile, err = observe.OpenFile(l.AccessFile); err != nil {
-			return remedied(fmt.Errorf("access log: %w", err), openRemedy(err))
-		}
-		a.server.AccessLog = a.accessFile
+// load makes the first generation and has it answer.
+func (a *App) load(c *config.Config) error {
+	g, err := a.generate(c, nil)
+	if err != nil {
+		return err
 	}
+	a.hold(g)
+	a.front.show(g)
 	return nil
 }
 
@@ -98,8 +103,14 @@ func (a *App) openAccessLog(l config.Log) (err error) {
 func limits(c *config.Config) highball.Limits {
 	body := c.Limits.Body
 	for i := range c.Sites {
-		if s := &c.Sites[i]; s.Upload && body != config.Off {
+		s := &c.Sites[i]
+		if s.Upload && body != config.Off {
 			body = larger(body, s.UploadLimit)
+		}
+		for j := range s.Routes {
+			if own := s.Routes[j].Policy.MaxBody; own != nil {
+				body = larger(body, *own)
+			}
 		}
 	}
 	for i := range c.Apps {
@@ -122,30 +133,31 @@ func larger(a, b int64) int64 {
 // Close releases what Build, Listen and Start opened. It must not be called while Run is under way.
 func (a *App) Close() error {
 	var errs []error
-	if a.server != nil && !a.ran {
+	if !a.ran {
 		errs = append(errs, a.server.Close())
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), a.drainDeadline)
+	ctx, cancel := context.WithTimeout(a.hurry, a.drainDeadline)
 	defer cancel()
-	errs = append(errs, a.stopApplications(ctx))
-	if a.sites != nil {
-		errs = append(errs, a.sites.Close())
+	defer a.cut()
+	errs = append(errs, a.control.close(), a.releaseAll(ctx))
+	if a.access != nil {
+		errs = append(errs, a.access.Close())
 	}
-	if a.accessFile != nil {
-		errs = append(errs, a.accessFile.Close())
-	}
+	a.inherited.close()
 	return errors.Join(errs...)
 }
 
-// stopApplications ends the workers and the scripts, once.
-func (a *App) stopApplications(ctx context.Context) error {
-	if a.stopped {
-		return nil
+// releaseAll does away with every generation, the workers of all applications at once.
+func (a *App) releaseAll(ctx context.Context) error {
+	a.quit()
+	a.end()
+	a.retiring.Wait()
+	a.mu.Lock()
+	all := a.generations
+	a.mu.Unlock()
+	var errs []error
+	for _, g := range all {
+		errs = append(errs, a.release(ctx, g))
 	}
-	a.stopped = true
-	var scripts error
-	if a.sites != nil {
-		scripts = a.sites.scripts.stop(ctx)
-	}
-	return errors.Join(a.apps.stop(ctx), scripts)
+	return errors.Join(errs...)
 }

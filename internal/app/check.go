@@ -21,7 +21,8 @@ func Check(order Order, env Env) error {
 	if err != nil {
 		return err
 	}
-	a, err := assemble(c, env)
+	a := newApp(c, env)
+	err = a.load(c)
 	if l := c.Log; l.Access != "off" && l.AccessFile != "" && !isFolder(filepath.Dir(l.AccessFile)) {
 		missing := fmt.Errorf("access log: there is no folder %s; make it first", quoted(filepath.Dir(l.AccessFile)))
 		err = together(err, missing)

@@ -22,6 +22,10 @@ func Message(err error) string {
 		}
 		return strings.Join(lines, "\n")
 	}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return "highball: " + refused.Problem + ":\n" + strings.Join(refused.Lines, "\n")
+	}
 	text := ""
 	var load *gateway.LoadError
 	if errors.As(err, &load) {

@@ -27,6 +27,7 @@ type Order struct {
 	Argument string    // "" is the current folder
 	Settings []Setting // the flags that were given; of several of one name the last counts, but for env and static
 	Open     bool      // show the first URL in a browser
+	Watch    bool      // reload when a file of the configuration changes
 }
 
 // Setting is one flag with its value, as text.
@@ -73,7 +74,7 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 		}
 		flags.overrides.Port = t.port
 	}
-	if c, err = t.load(); err != nil {
+	if c, err = t.load(environ); err != nil {
 		return nil, "", nil, err
 	}
 	c.Apply(environment)
@@ -105,9 +106,9 @@ func (o Order) target(chdir string) (target, error) {
 }
 
 // load returns the configuration of t before anything is put over it.
-func (t target) load() (*config.Config, error) {
+func (t target) load(environ []string) (*config.Config, error) {
 	if t.file != "" {
-		return config.Load(t.file)
+		return config.LoadWith(environ, t.file)
 	}
 	c := config.Default()
 	if t.app != nil {

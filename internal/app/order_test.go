@@ -110,7 +110,7 @@ func TestSettingsOfSites(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := c.Sites[0]
-	if !s.Hidden || s.Symlinks != config.SymlinksNone || !s.Upload || s.UploadLimit != 5e6 || !s.UploadOverwrite || !s.SPA || !s.CORS {
+	if !s.Hidden || s.Symlinks != config.SymlinksNone || !s.Upload || s.UploadLimit != 5e6 || !s.UploadOverwrite || !s.SPA || s.Policy.CORS == nil {
 		t.Errorf("%+v", s)
 	}
 }

@@ -28,12 +28,8 @@ func (o *opening) handlerOf(s *config.Site, r *config.Route) (highball.Handler, 
 
 // application returns the handler of a route's application: mounted at a path that it has all of, or with nothing taken from a single path.
 func (o *opening) application(r *config.Route) (highball.Handler, error) {
-	mount, below := strings.CutSuffix(r.Path, "/")
-	if !below {
-		mount = ""
-	}
 	if app := o.apps.find(r.App); app != nil {
-		return app.Handler(mount), nil
+		return app.Handler(mountOf(r)), nil
 	}
 	for i := range o.c.Apps {
 		if o.c.Apps[i].Name == r.App {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -17,39 +16,31 @@ var ErrInterrupted = errors.New("interrupted before everything in flight was fin
 // DrainDeadline is how long Run waits for what is in flight when it is told to stop.
 const DrainDeadline = 30 * time.Second
 
-// Listen binds all addresses of the configuration and returns them as bound, ports filled in. The error is a line that names the
-// address and the reason, and what can be done about it.
-func (a *App) Listen() ([]net.Addr, error) {
-	for _, l := range a.listeners {
-		addr, err := a.server.Listen(l.String())
-		if err != nil {
-			return nil, remedied(err, listenRemedy(l.Network, err))
-		}
-		a.addrs = append(a.addrs, addr)
-	}
-	return a.addrs, nil
-}
-
 // errStopped is what App.Start returns when a signal ended it.
 var errStopped = errors.New("told to stop before the applications were ready")
 
 // Start starts the applications' workers, and returns when each has one that is ready. It must be called after Listen. Signals to
 // end the server end this too, with an error that says so.
 func (a *App) Start(ctx context.Context, signals <-chan os.Signal) error {
-	if len(a.apps) == 0 {
+	g := a.front.current.Load()
+	if len(g.apps) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	started := make(chan error, 1)
-	go func() { started <- a.apps.start(ctx, a.server) }()
+	go func() { started <- g.start(ctx, a.server) }()
 	for {
 		select {
 		case err := <-started:
 			return err
 		case s := <-signals:
-			if isReopen(s) {
+			switch {
+			case isReopen(s):
 				a.reopen()
+				continue
+			case isUpgrade(s), isHangup(s) && a.source.file != "":
+				a.log.Warn("the server is about to start; the signal is of no effect", "signal", s)
 				continue
 			}
 			cancel()
@@ -59,54 +50,85 @@ func (a *App) Start(ctx context.Context, signals <-chan os.Signal) error {
 	}
 }
 
-// Run serves what Listen bound and Start started until ctx is done or one of the signals ([Notify]) says so. It returns nil when the
+// stopOrder asks for the end of the server.
+type stopOrder struct {
+	deadline time.Duration // for what is in flight
+}
+
+// Run serves what Listen bound and Start started until ctx is done or one of the signals ([Notify]) says so, or the control socket, or
+// another process has taken over. It returns nil when the
 // server has stopped in good order, and ErrInterrupted when a person did not want to wait for that. An App runs once.
 func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 	a.ran = true
 	served := make(chan error, 1)
 	go func() { served <- a.server.Run() }()
-	reloads := a.apps.newReloader(a.log)
-	defer reloads.close()
+	todo := newErrands(a.serving, a.reloadOnSignal, a.upgradeOnSignal)
+	defer func() { <-todo.over }()
+	defer a.quit()
 	for {
 		select {
 		case err := <-served:
 			return err
 		case <-ctx.Done():
-			return a.drain(signals, served)
+			return a.drain(signals, served, a.drainDeadline)
+		case order := <-a.stops:
+			return a.drain(signals, served, order.deadline)
 		case s := <-signals:
-			if isReopen(s) {
+			switch {
+			case isReopen(s):
 				a.reopen()
-				continue
+			case isUpgrade(s):
+				ask(todo.upgrade)
+			case isHangup(s) && a.reloads():
+				ask(todo.reload)
+			case isHangup(s):
+				a.log.Warn("ending on SIGHUP, since there is no configuration file to read again, and no application")
+				return a.drain(signals, served, a.drainDeadline)
+			default:
+				return a.drain(signals, served, a.drainDeadline)
 			}
-			if isHangup(s) && len(a.apps) > 0 {
-				reloads.ask()
-				continue
-			}
-			if isHangup(s) {
-				a.log.Warn("ending on SIGHUP, which does not reload the configuration; restart the server for that")
-			}
-			return a.drain(signals, served)
 		}
 	}
 }
 
-// drain finishes what is in flight and returns when the server has ended.
-func (a *App) drain(signals <-chan os.Signal, served <-chan error) error {
-	if n := a.front.inFlight.Load() + a.apps.inFlight(); n > 0 {
-		fmt.Fprintf(a.env.Stderr, "highball: finishing %s (at most %v), Ctrl-C again to stop now\n", counted(n, "request"), a.drainDeadline)
+// reloads reports whether there is anything that a reload could replace.
+func (a *App) reloads() bool {
+	return a.source.file != "" || len(a.front.current.Load().apps) > 0
+}
+
+// reloadOnSignal does what SIGHUP asks for. What comes of it is logged.
+func (a *App) reloadOnSignal(ctx context.Context) { _, _ = a.Reload(ctx, ReloadWorkers) }
+
+// drain finishes what is in flight, for as long as the deadline, and returns when the server has ended.
+func (a *App) drain(signals <-chan os.Signal, served <-chan error, deadline time.Duration) error {
+	a.quit()
+	a.operating.Lock() // until whoever replaces something has given up
+	handed := a.handed
+	a.operating.Unlock()
+	if !handed {
+		a.manager.stopping()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), a.drainDeadline)
+	if n := a.inFlight(); n > 0 && !handed {
+		fmt.Fprintf(a.env.Stderr, "highball: finishing %s (at most %v), Ctrl-C again to stop now\n", counted(n, "request"), deadline)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
+	context.AfterFunc(ctx, a.cut)
 	drained := make(chan error, 1)
 	go func() {
 		err := a.server.Shutdown(ctx)
-		drained <- errors.Join(err, a.stopApplications(ctx))
+		if !handed {
+			for _, l := range a.listening {
+				l.removeOrphan()
+			}
+		}
+		drained <- errors.Join(err, a.releaseAll(ctx))
 	}()
 	for {
 		select {
 		case err := <-drained:
 			if errors.Is(err, context.DeadlineExceeded) {
-				a.log.Warn("requests in flight were cut, since the time to finish them is over", "waited", a.drainDeadline)
+				a.log.Warn("requests in flight were cut, since the time to finish them is over", "waited", deadline)
 				err = nil
 			}
 			return errors.Join(err, closedInOrder(<-served))
@@ -130,19 +152,6 @@ func closedInOrder(err error) error {
 		return nil
 	}
 	return err
-}
-
-// reopen opens the access log anew, after it was renamed.
-func (a *App) reopen() {
-	if a.accessFile == nil {
-		a.log.Info("there is no log file to open anew")
-		return
-	}
-	if err := a.accessFile.Reopen(); err != nil {
-		a.log.Error("the access log could not be opened anew", "error", err)
-		return
-	}
-	a.log.Info("opened the access log anew")
 }
 
 // counted returns "1 request", "2 requests".

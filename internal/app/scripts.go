@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"highball"
 	"highball/internal/config"
@@ -19,6 +18,7 @@ func (o *opening) openScripts(r *config.Route) (highball.Handler, error) {
 		Name:         r.Path,
 		Dir:          r.CGI,
 		Lenient:      r.Lenient,
+		Warm:         r.Warm,
 		Env:          r.Env,
 		Environ:      o.env.Environ,
 		Interpreters: r.Interpreters,
@@ -29,7 +29,7 @@ func (o *opening) openScripts(r *config.Route) (highball.Handler, error) {
 		return nil, err
 	}
 	o.scripts = append(o.scripts, cgi)
-	return cgi.Handler(strings.TrimSuffix(r.Path, "/")), nil
+	return cgi.Handler(mountOf(r)), nil
 }
 
 // stop ends all scripts, by force when ctx ends.

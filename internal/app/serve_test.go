@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,8 @@ type live struct {
 func run(t *testing.T, c *config.Config, change ...func(*App)) *live {
 	t.Helper()
 	l := &live{stdout: new(output), stderr: new(output), signals: make(chan os.Signal), ended: make(chan error, 1)}
-	c.Listen = []config.Listener{{Network: "tcp", Address: "127.0.0.1:0"}}
+	others := slices.DeleteFunc(slices.Clone(c.Listen), func(l config.Listener) bool { return l.Network == "tcp" })
+	c.Listen = append([]config.Listener{{Network: "tcp", Address: "127.0.0.1:0"}}, others...)
 	var err error
 	if l.App, err = Build(c, Env{Stdout: l.stdout, Stderr: l.stderr}); err != nil {
 		t.Fatal(err)

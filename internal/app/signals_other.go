@@ -15,8 +15,11 @@ func Notify() (signals <-chan os.Signal, stop func()) {
 	return c, func() { signal.Stop(c) }
 }
 
-// isHangup reports whether s says that the terminal is gone: there is no such signal here.
+// isHangup reports whether s asks for a reload: there is no such signal here.
 func isHangup(os.Signal) bool { return false }
 
 // isReopen reports whether s asks for the log files to be opened anew: there is no such signal here.
 func isReopen(os.Signal) bool { return false }
+
+// isUpgrade reports whether s asks for the program to be started anew: there is no such signal here.
+func isUpgrade(os.Signal) bool { return false }

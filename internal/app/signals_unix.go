@@ -11,7 +11,7 @@ import (
 // Notify returns the channel of the signals that [App.Run] acts on, and a function that ends their delivery.
 func Notify() (signals <-chan os.Signal, stop func()) {
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2)
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		signal.Notify(c, syscall.SIGHUP)
 	}
@@ -24,8 +24,11 @@ func Notify() (signals <-chan os.Signal, stop func()) {
 	}
 }
 
-// isHangup reports whether s says that the terminal is gone. To other servers it means a reload.
+// isHangup reports whether s asks for a reload. To a server with nothing to reload it says that the terminal is gone.
 func isHangup(s os.Signal) bool { return s == syscall.SIGHUP }
 
 // isReopen reports whether s asks for the log files to be opened anew.
 func isReopen(s os.Signal) bool { return s == syscall.SIGUSR1 }
+
+// isUpgrade reports whether s asks for the program to be started anew, and to go on with the sockets.
+func isUpgrade(s os.Signal) bool { return s == syscall.SIGUSR2 }

@@ -3,33 +3,58 @@ package app
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"reflect"
 	"slices"
-	"strings"
+	"sync/atomic"
 
 	"highball"
 	"highball/internal/config"
+	"highball/internal/policy"
 	"highball/internal/static"
 )
 
-// sites are the virtual hosts of a server, opened: whatever answers, and where.
+// sites are the virtual hosts of a server, opened: whatever answers, and where. What is done to a request before a place is
+// chosen, see front of the places: proxies.go.
 type sites struct {
-	places  []place
-	folders []*static.Site // of all sites
-	scripts scripts        // of all sites
+	places    []place
+	rewriters []rewriter
+	proxies   proxies
+	folders   []*ownFolder // of all sites
+	scripts   scripts      // of all sites
+	shared    *policy.Shared
 }
 
 // place is where a handler answers. Those that a request is for in two ways are told apart by a [highball.Mux], and those that differ in
 // their methods alone by [byMethod].
 type place struct {
+	listen  []string // as config.Site has it; nil is every listener
 	host    string   // as config.Site has it; "" is every host that has no site
 	path    string   // as config.Route has it
 	methods []string // nil is all that no other place there has
 	handler highball.Handler
 }
 
+// ownFolder is a static.Site that may belong to the sites of several configurations, one after the other.
+type ownFolder struct {
+	*static.Site
+	cfg   static.Config
+	info  os.FileInfo // of the root
+	users atomic.Int32
+}
+
 // openSites opens what the routes of each site lead to, apps among it. The sites must be closed, also if there is an error.
 func openSites(c *config.Config, apps applications, env Env, log *slog.Logger) (*sites, error) {
-	o := &opening{sites: new(sites), c: c, apps: apps, env: env, log: log}
+	return reopenSites(c, nil, apps, env, log)
+}
+
+// reopenSites is openSites for sites that come after others, from which they take what is the same: the caches of folders, and the
+// counts of limits. The others may be nil, and remain what they are; both must be closed.
+func reopenSites(c *config.Config, before *sites, apps applications, env Env, log *slog.Logger) (*sites, error) {
+	o := &opening{sites: &sites{shared: new(policy.Shared), proxies: proxiesOf(c)}, c: c, apps: apps, env: env, log: log}
+	if before != nil {
+		o.shared, o.before = before.shared, before.folders
+	}
 	var errs []error
 	for i := range c.Sites {
 		errs = append(errs, o.open(&c.Sites[i]))
@@ -40,10 +65,11 @@ func openSites(c *config.Config, apps applications, env Env, log *slog.Logger) (
 // opening is what is needed to open sites.
 type opening struct {
 	*sites
-	c    *config.Config
-	apps applications
-	env  Env
-	log  *slog.Logger
+	before []*ownFolder
+	c      *config.Config
+	apps   applications
+	env    Env
+	log    *slog.Logger
 }
 
 // open opens one site. The root of a site is a route like any other, unless there is one for everything already.
@@ -51,28 +77,35 @@ func (o *opening) open(s *config.Site) error {
 	routes := s.Routes
 	everything := func(r config.Route) bool { return r.Path == "/" && len(r.Methods) == 0 }
 	if s.Root != "" && !slices.ContainsFunc(routes, everything) {
-		routes = append(slices.Clip(routes), config.Route{Path: "/", Root: s.Root, Pos: s.Pos})
+		routes = append(slices.Clip(routes), config.Route{Path: "/", Root: s.Root, Policy: s.Policy, Pos: s.Pos})
 	}
 	var errs []error
 	for i := range routes {
 		r := &routes[i]
 		handler, err := o.handlerOf(s, r)
+		if err == nil && handler != nil { // else it could not be opened, which was said where that failed
+			handler, err = o.guard(s, r, handler)
+		}
 		if err != nil {
 			errs = append(errs, at(r.Pos, err))
 			continue
 		}
-		o.add(s.Hosts, r.Path, r.Methods, handler)
+		o.add(s, r.Path, r.Methods, handler)
 	}
-	if len(s.Hosts) > 0 && !slices.ContainsFunc(o.places, func(p place) bool { return p.host == s.Hosts[0] && p.path == "/" }) {
-		o.add(s.Hosts, "/", nil, highball.Status(404)) // or else the default site would answer
+	if !slices.ContainsFunc(routes, func(r config.Route) bool { return r.Path == "/" }) {
+		nothing, err := o.guard(s, &config.Route{Path: "/", Policy: s.Policy}, highball.Status(404))
+		errs = append(errs, at(s.Pos, err))
+		if len(s.Hosts) > 0 || !reflect.ValueOf(s.Policy).IsZero() {
+			o.add(s, "/", nil, nothing) // or else the default site would answer, or nobody whom the policy binds
+		}
 	}
-	return together(errs...)
+	return together(append(errs, o.rewrites(s))...)
 }
 
 // openFolder opens the folder of a route, which is served as cfg says but where the route says otherwise.
 func (o *opening) openFolder(cfg static.Config, r *config.Route) (highball.Handler, error) {
 	cfg.Root = r.Root
-	cfg.Prefix = strings.TrimSuffix(r.Path, "/")
+	cfg.Prefix = mountOf(r)
 	if r.Files.Index != nil {
 		cfg.Index = r.Files.Index
 	}
@@ -87,66 +120,56 @@ func (o *opening) openFolder(cfg static.Config, r *config.Route) (highball.Handl
 			cfg.Cache = nil
 		}
 	}
-	folder, err := static.New(cfg)
+	if f := o.sameFolder(cfg); f != nil {
+		f.users.Add(1)
+		o.folders = append(o.folders, f)
+		return f.Site, nil
+	}
+	site, err := static.New(cfg)
 	if err != nil {
 		return nil, remedied(err, openRemedy(err))
 	}
-	o.folders = append(o.folders, folder)
-	return folder, nil
+	f := &ownFolder{Site: site, cfg: cfg}
+	f.info, _ = os.Stat(cfg.Root) // what has no identity is the same as nothing
+	f.users.Add(1)
+	o.folders = append(o.folders, f)
+	return site, nil
 }
 
-// add has a handler answer at a path of hosts.
-func (o *sites) add(hosts []string, path string, methods []string, handler highball.Handler) {
-	if len(hosts) == 0 {
-		hosts = []string{""}
-	}
-	for _, host := range hosts {
-		o.places = append(o.places, place{host, path, methods, handler})
-	}
-}
-
-// handler returns the handler that chooses among all by the host that a request is for, by its path, of which the longest that is
-// there wins, and then by its method. A
-// host that no site has goes to the default site; what nobody answers for is answered by 404. A handler that is alone and for everything needs
-// nobody to choose.
-func (o *sites) handler() (highball.Handler, error) {
-	if len(o.places) == 1 && o.places[0].host == "" && o.places[0].path == "/" && o.places[0].methods == nil {
-		return o.places[0].handler, nil
-	}
-	mux := highball.NewMux()
-	there := make(map[string][]place) // by pattern
-	var patterns []string
-	for _, p := range o.places {
-		pattern := p.host + p.path
-		if there[pattern] == nil {
-			patterns = append(patterns, pattern)
-		}
-		there[pattern] = append(there[pattern], p)
-	}
-	for _, pattern := range patterns {
-		all := []string{pattern}
-		// "/shop" is the root of what is mounted at "/shop/".
-		if root := strings.TrimSuffix(pattern, "/"); root != pattern && strings.Contains(root, "/") && there[root] == nil {
-			all = append(all, root)
-		}
-		h, err := choice(there[pattern])
-		if err != nil {
-			return nil, err
-		}
-		for _, pattern := range all {
-			if err := mux.Handle(pattern, h); err != nil {
-				return nil, err
+// sameFolder returns the folder from before that is served as cfg says and is still what its name stands for, or nil.
+func (o *opening) sameFolder(cfg static.Config) *ownFolder {
+	for _, f := range o.before {
+		if reflect.DeepEqual(f.cfg, cfg) {
+			if info, err := os.Stat(cfg.Root); err == nil && f.info != nil && os.SameFile(info, f.info) {
+				return f
 			}
 		}
 	}
-	return mux, nil
+	return nil
 }
 
-// Close closes the sites' folders.
+// add has a handler answer at a path of a site.
+func (o *sites) add(s *config.Site, path string, methods []string, handler highball.Handler) {
+	for _, host := range hostsOf(s) {
+		o.places = append(o.places, place{s.Listen, host, path, methods, handler})
+	}
+}
+
+// hostsOf returns the hosts of a site, for which "" stands if it is the default one.
+func hostsOf(s *config.Site) []string {
+	if len(s.Hosts) == 0 {
+		return []string{""}
+	}
+	return s.Hosts
+}
+
+// Close closes the sites' folders, but for those that other sites have taken over.
 func (o *sites) Close() error {
 	var errs []error
-	for _, folder := range o.folders {
-		errs = append(errs, folder.Close())
+	for _, f := range o.folders {
+		if f.users.Add(-1) == 0 {
+			errs = append(errs, f.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -159,7 +182,6 @@ func staticConfig(c *config.Config, s *config.Site, log *slog.Logger) static.Con
 		Listing:          s.Listing,
 		Hidden:           s.Hidden,
 		SPA:              s.SPA,
-		CORS:             s.CORS,
 		NoPrecompressed:  !s.Precompressed,
 		Symlinks:         symlinks(s.Symlinks),
 		MediaTypes:       c.Media,

@@ -40,7 +40,7 @@ func variable(environ []string, name string) (value string) {
 }
 
 // logger returns the logger for records about the server itself.
-func (t terminal) logger(w io.Writer, level slog.Level) *slog.Logger {
+func (t terminal) logger(w io.Writer, level slog.Leveler) *slog.Logger {
 	if t.pretty {
 		text := &paragraphs{w: w}
 		options := &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !t.colour}

@@ -38,6 +38,7 @@ type App struct {
 	QueueDeadline time.Duration // for a request to get one
 	MaxBody       int64         // of a request, in bytes, or Off
 	StopDeadline  time.Duration // for a worker to finish what it has when it is to go
+	User, Group   string        // to run the workers as; "" is as the server does
 	Reload        bool          // replace the workers when a file of the application changes
 
 	Pos Pos // where the application begins; zero for the command line

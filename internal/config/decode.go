@@ -15,13 +15,22 @@ type field struct {
 }
 
 // decoder carries what is known while a document is turned into a Config: where relative paths start, what is
-// wrong so far, and what may occur once only.
+// wrong so far, and what is judged at the end, when all files were read.
 type decoder struct {
-	folder
-	errs        Errors
-	hosts       map[string]Pos // where each host name was given to a site
-	defaultSite Pos            // where the site without hosts begins
-	pools                      // what the sites' routes lead to
+	folder            // of the file that is being decoded
+	main       folder // of the file that includes the others
+	errs       Errors
+	variables  map[string]string // of the environment
+	unexpanded map[Pos]bool      // strings that need a variable which is not set
+	includes   []value           // the patterns
+	files      []string          // that were included
+	secrets    []string          // files that stand for a value
+	listens                      // what the sites say about where they answer
+	pools                        // what the sites' routes lead to
+}
+
+func newDecoder(main folder, environ []string) *decoder {
+	return &decoder{folder: main, main: main, variables: variables(environ), unexpanded: make(map[Pos]bool)}
 }
 
 // mismatch records that a value is of a type that its key does not take.
@@ -56,16 +65,20 @@ func (d *decoder) fields(v value, place string, known ...field) {
 }
 
 func (d *decoder) entry(e *entry, place string, known []field) {
-	var names []string
-	for _, f := range known {
-		switch {
-		case f.key == e.key && f.set == nil:
+	for i := range known {
+		if known[i].key != e.key {
+			continue
+		}
+		if known[i].set == nil {
 			d.errs.add(e.pos, fmt.Sprintf("this version does not know %q in %s yet", e.key, place), "leave it out, or use a later version")
 			return
-		case f.key == e.key:
-			f.set(e.value)
-			return
-		case f.set != nil:
+		}
+		known[i].set(e.value)
+		return
+	}
+	var names []string
+	for _, f := range known {
+		if f.set != nil {
 			names = append(names, f.key)
 		}
 	}

@@ -1,10 +1,10 @@
 // Package config turns text into the tree that a server is built from.
 //
-// There are three front ends: highball.toml ([LoadTOML]), the old web.conf ([LoadWebConf]) and the
+// There are three front ends: highball.toml ([ParseTOML]), the old web.conf ([ParseWebConf]) and the
 // command line, which fills a [Default] configuration and an [Overrides] by itself. All of them end
 // in the same [Config], and nobody after this package can tell which one was used:
 //
-//	c, err := config.Load("highball.toml")
+//	c, err := config.LoadWith(os.Environ(), "highball.toml")
 //	if err != nil {
 //		return err // every fault of the file, a line each: file:line:column: problem; remedy
 //	}

@@ -16,12 +16,13 @@ import (
 
 // value is a TOML value and where it stands.
 type value struct {
-	key   string // the key it was given to, for messages
-	pos   Pos
-	kind  unstable.Kind
-	text  string  // of a string what it stands for, of other scalars what is written
-	items []value // of an array, and of an array of tables
-	table *table  // of a table, however it was written
+	key    string // the key it was given to, for messages
+	pos    Pos
+	kind   unstable.Kind
+	text   string  // of a string what it stands for, of other scalars what is written
+	secret bool    // a string that is written as "file:PATH"
+	items  []value // of an array, and of an array of tables
+	table  *table  // of a table, however it was written
 }
 
 // table is a TOML table: its entries, in the order in which the file names them.

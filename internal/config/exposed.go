@@ -12,7 +12,7 @@ func (c *Config) exposed() {
 		s := &c.Sites[i]
 		for j := range s.Routes {
 			if dir := c.programs(&s.Routes[j]); dir != "" {
-				if at := s.urlOf(dir); at != "" {
+				if at := s.urlOf(dir); at != "" && !s.Routes[j].picks(at) {
 					c.Notices = append(c.Notices, &Error{s.Routes[j].Pos,
 						fmt.Sprintf("everybody can read the programs of this route at %s, since their folder %s is in the site's root", at, dir),
 						"keep programs and files apart, each in a folder of its own"})
@@ -20,6 +20,12 @@ func (c *Config) exposed() {
 			}
 		}
 	}
+}
+
+// picks reports whether a route is for scripts among the files below a URL, by a pattern such as "/**.php": then it answers for these, and the
+// others are meant to be read.
+func (r *Route) picks(url string) bool {
+	return r.CGI != "" && isPattern(r.Path) && strings.HasPrefix(url, literal(r.Path))
 }
 
 // programs returns the folder of what a route runs, or "".

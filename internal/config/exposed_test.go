@@ -20,6 +20,8 @@ func TestExposedPrograms(t *testing.T) {
 		`path = "/scripts/"` + "\n" + `cgi = "cgi-bin"`:                         "/cgi-bin/",
 		`path = "/lib/handlers/x/"` + "\n" + `classes = "lib/handlers"`:         "/lib/handlers/",
 		`path = "/lib/"` + "\n" + `classes = "lib/handlers"`:                    "",
+		`path = "/**.sh"` + "\n" + `cgi = "cgi-bin"`:                            "", // the scripts among the files
+		`path = "/run/*.sh"` + "\n" + `cgi = "cgi-bin"`:                         "/cgi-bin/",
 		`path = "/x/"` + "\n" + `cgi = ".hidden"`:                               "",
 		`path = "/shop/"` + "\n" + `wsgi = "shop:app"`:                          "/",
 		`path = "/lib/"` + "\nmethods = ['GET']\n" + `classes = "lib/handlers"`: "/lib/handlers/",

@@ -3,14 +3,21 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Load reads a configuration file of either kind; the ending of its name, .toml or .conf, says which.
-func Load(path string) (*Config, error) {
+// Load reads a configuration file of either kind, as [LoadWith] does where no environment variable is set.
+func Load(path string) (*Config, error) { return LoadWith(nil, path) }
+
+// LoadWith reads a configuration file of either kind; the ending of its name, .toml or .conf, says which. What a TOML file has as
+// ${NAME} is the variable of environ, which is in the form of os.Environ.
+func LoadWith(environ []string, path string) (*Config, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".toml":
-		return LoadTOML(path)
+		return load(path, func(name string, text []byte, dir string) (*Config, error) {
+			return parseTOML(name, text, dir, environ)
+		})
 	case ".conf":
 		return LoadWebConf(path)
 	}
@@ -19,12 +26,6 @@ func Load(path string) (*Config, error) {
 		Problem: "the name does not tell what kind of configuration this is",
 		Remedy:  "use a name that ends in .toml (highball.toml) or in .conf (the old web.conf)",
 	}}
-}
-
-// LoadTOML reads a highball.toml. Relative paths in it start at its folder. The error is of type
-// [Errors], or that of reading the file.
-func LoadTOML(path string) (*Config, error) {
-	return load(path, ParseTOML)
 }
 
 // LoadWebConf reads a web.conf. Relative paths in it start at its folder. The error is of type
@@ -38,5 +39,11 @@ func load(path string, parse func(name string, text []byte, dir string) (*Config
 	if err != nil {
 		return nil, err
 	}
-	return parse(path, text, filepath.Dir(path))
+	c, err := parse(path, text, filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	self, err := filepath.Abs(path)
+	c.Files = slices.Insert(c.Files, 0, self)
+	return c, err
 }

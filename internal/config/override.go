@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,7 +103,7 @@ func (o *Overrides) Set(name, value string) error {
 // was. To have the command line go before the environment, apply it last.
 func (c *Config) Apply(o Overrides) {
 	if o.Bind != nil || o.Port != nil {
-		c.Listen = []Listener{c.listener(o)}
+		c.listenAt(o)
 	}
 	put(&c.Log.Access, o.AccessLog)
 	put(&c.Debug, o.Debug)
@@ -113,7 +114,7 @@ func (c *Config) Apply(o Overrides) {
 	}
 	for i := range c.Sites {
 		s := &c.Sites[i]
-		put(&s.CORS, o.CORS)
+		s.applyCORS(o.CORS)
 		put(&s.Listing, o.Listing)
 		put(&s.SPA, o.SPA)
 		put(&s.Upload, o.Upload)
@@ -126,6 +127,21 @@ func (c *Config) Apply(o Overrides) {
 		for j := range s.Routes {
 			s.Routes[j].Files.yield(o)
 		}
+	}
+}
+
+// applyCORS has every origin, or none, use the site and its routes.
+func (s *Site) applyCORS(open *bool) {
+	if open == nil {
+		return
+	}
+	var all *CORS
+	if *open {
+		all = &CORS{Origins: []string{"*"}}
+	}
+	s.Policy.CORS = all
+	for i := range s.Routes {
+		s.Routes[i].Policy.CORS = all
 	}
 }
 
@@ -148,12 +164,13 @@ func put[T any](into, from *T) {
 	}
 }
 
-// listener returns the listener that o asks for.
-func (c *Config) listener(o Overrides) Listener {
-	host, port := DefaultHost, strconv.Itoa(DefaultPort)
+// listenAt puts the listener that o asks for in place of all. Sites that did not answer at the one whose place it takes are left out.
+func (c *Config) listenAt(o Overrides) {
+	host, port, old := DefaultHost, strconv.Itoa(DefaultPort), ""
 	for _, l := range c.Listen {
 		if l.Network == "tcp" {
 			host, port, _ = net.SplitHostPort(l.Address)
+			old = l.String()
 			break
 		}
 	}
@@ -161,7 +178,21 @@ func (c *Config) listener(o Overrides) Listener {
 	if o.Port != nil {
 		port = strconv.Itoa(*o.Port)
 	}
-	return Listener{Network: "tcp", Address: net.JoinHostPort(host, port)}
+	l := Listener{Network: "tcp", Address: net.JoinHostPort(host, port)}
+	c.Listen = []Listener{l}
+	c.Sites = slices.DeleteFunc(c.Sites, func(s Site) bool {
+		gone := s.Listen != nil && !slices.Contains(s.Listen, old)
+		if gone {
+			c.Notices = append(c.Notices, &Error{s.Pos, "this site is left out, since the server listens at " + l.String() + " alone",
+				"leave out the host and the port, which go before the listen of the file"})
+		}
+		return gone
+	})
+	for i := range c.Sites {
+		if s := &c.Sites[i]; s.Listen != nil {
+			s.Listen = []string{l.String()}
+		}
+	}
 }
 
 // parseBind reads a host to listen at. IPv6 addresses may have brackets.

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -107,7 +108,8 @@ func TestApplyToEverySite(t *testing.T) {
 	for _, root := range []string{"/a", "/b"} {
 		s := DefaultSite(root)
 		minute := time.Minute
-		s.CORS, s.Cache, s.Listing, s.SPA, s.Upload = true, &minute, true, true, true
+		s.Policy.CORS = &CORS{Origins: []string{"*"}}
+		s.Cache, s.Listing, s.SPA, s.Upload = &minute, true, true, true
 		want.Sites = append(want.Sites, s)
 	}
 	want.Log.Access, want.Debug, want.Trace = "json", true, true
@@ -116,8 +118,63 @@ func TestApplyToEverySite(t *testing.T) {
 	}
 
 	c.Apply(set(t, "listing", "no", "cache", "off"))
-	if s := c.Sites[1]; s.Listing || s.Cache != nil || !s.CORS {
+	if s := c.Sites[1]; s.Listing || s.Cache != nil || s.Policy.CORS == nil {
 		t.Errorf("the second overrides did not switch off what they name, or more: %+v", s)
+	}
+}
+
+// A listener in place of all leaves those sites out that answer elsewhere.
+func TestApplyListenToSites(t *testing.T) {
+	text := `listen = ["unix:/run/x.sock", "192.0.2.1:80", "192.0.2.1:81"]
+[[site]]
+root = "."
+listen = ["192.0.2.1:80", "unix:/run/x.sock"]
+[[site]]
+root = "."
+listen = ["192.0.2.1:81"]
+[[site]]
+root = "."
+hosts = ["a.example"]
+`
+	c, err := ParseTOML("x.toml", []byte(text), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Apply(set(t, "access-log", "off"))
+	if len(c.Sites) != 3 || len(c.Sites[0].Listen) != 2 {
+		t.Fatalf("sites %+v", c.Sites)
+	}
+	c.Apply(set(t, "port", "8080"))
+	if len(c.Sites) != 2 || !slices.Equal(c.Sites[0].Listen, []string{"192.0.2.1:8080"}) || c.Sites[1].Listen != nil || c.Sites[1].Hosts == nil {
+		t.Errorf("sites %+v", c.Sites)
+	}
+	want := "x.toml:5:3: this site is left out, since the server listens at 192.0.2.1:8080 alone; leave out the host and the port, which go before the listen of the file"
+	if len(c.Notices) != 1 || c.Notices[0].Error() != want {
+		t.Errorf("notices %v", c.Notices)
+	}
+}
+
+// What the command line says about scripts of other origins holds for routes, too.
+func TestApplyCORSToRoutes(t *testing.T) {
+	c, err := ParseTOML("x.toml", []byte("[[site]]\ncors = { origins = ['https://example.org'] }\n[[site.route]]\npath = '/a/'\nroot = '.'\n[[site.route]]\npath = '/b/'\nroot = '.'\ncors = false\n"), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &c.Sites[0]
+	if s.Routes[0].Policy.CORS.Origins[0] != "https://example.org" || !s.Routes[1].Policy.CORS.Off {
+		t.Fatalf("routes %+v", s.Routes)
+	}
+	c.Apply(set(t, "cors", "1"))
+	for _, p := range []Policy{s.Policy, s.Routes[0].Policy, s.Routes[1].Policy} {
+		if diff := cmp.Diff(&CORS{Origins: []string{"*"}}, p.CORS); diff != "" {
+			t.Error(diff)
+		}
+	}
+	c.Apply(set(t, "cors", "0"))
+	for _, p := range []Policy{s.Policy, s.Routes[0].Policy, s.Routes[1].Policy} {
+		if p.CORS != nil {
+			t.Errorf("scripts are let in: %+v", p.CORS)
+		}
 	}
 }
 

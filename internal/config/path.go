@@ -51,7 +51,6 @@ func (f folder) existing(path, thing string, check func(fs.FileMode) error) (str
 	}
 	abs := f.resolve(path)
 	info, err := os.Stat(abs)
-	var cause *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		remedy := ""
@@ -59,8 +58,17 @@ func (f folder) existing(path, thing string, check func(fs.FileMode) error) (str
 			remedy = "relative paths start at the folder of this file"
 		}
 		return "", fault(remedy, "the %s %q does not exist", thing, abs)
-	case errors.As(err, &cause):
-		return "", fault("", "the %s %q cannot be used: %v", thing, abs, cause.Err)
+	case err != nil:
+		return "", fault("", "the %s %q cannot be used: %v", thing, abs, cause(err))
 	}
 	return abs, check(info.Mode())
+}
+
+// cause returns an error of the file system without the path, which the message has anyway.
+func cause(err error) error {
+	var about *fs.PathError
+	if errors.As(err, &about) {
+		return about.Err
+	}
+	return err
 }

@@ -10,7 +10,7 @@ import (
 
 // Pos is a place in a configuration file. Lines and columns count from one; columns count bytes.
 // A Pos without a Line stands for the whole of File, which then may also name an
-// environment variable; one without a Column stands for the whole line.
+// environment variable; one without a Column stands for the whole line, and one without a File is in the text that was given.
 type Pos struct {
 	File         string
 	Line, Column int
@@ -21,11 +21,19 @@ func (p Pos) String() string {
 	if p.Line == 0 {
 		return p.File
 	}
-	at := p.File + ":" + strconv.Itoa(p.Line)
+	at := strings.TrimPrefix(p.File+":"+strconv.Itoa(p.Line), ":")
 	if p.Column == 0 {
 		return at
 	}
 	return at + ":" + strconv.Itoa(p.Column)
+}
+
+// seenFrom says where p is to somebody who reads about other.
+func (p Pos) seenFrom(other Pos) string {
+	if p.File == other.File {
+		return "in line " + strconv.Itoa(p.Line)
+	}
+	return "at " + p.File + ":" + strconv.Itoa(p.Line)
 }
 
 // Error is one thing that is wrong with a configuration.

@@ -12,7 +12,8 @@ import (
 // One of App, Root, CGI, Redirect and Respond says what answers; without any of them it is the error page of Status.
 type Route struct {
 	// Path is in canonical form, see [ParseRoutePath]. One that ends in a slash is for all that lies below it, and for itself
-	// without the slash; any other is for exactly this path.
+	// without the slash; any other is for exactly this path. One with "*" in it is a pattern: "*" stands for any part of one segment,
+	// "**" for any part of the path.
 	Path    string
 	Methods []string // in upper case; nil is every method that no other route of the same Path names. GET includes HEAD
 
@@ -21,6 +22,7 @@ type Route struct {
 
 	CGI          string            // absolute path of a folder of scripts
 	Lenient      bool              // scripts need not print a header section
+	Warm         bool              // Python scripts are run by copies of an interpreter that has started already
 	Env          []string          // NAME=VALUE, for the scripts
 	MaxProcesses int               // of the scripts, at a time; 0 leaves it to the server
 	Interpreters map[string]string // of scripts without a "#!" line, by extension with its dot: an absolute path, or a name to be found in PATH
@@ -30,6 +32,9 @@ type Route struct {
 	Status   int    // of the answer, for Redirect and Respond; else, from 400 to 599, of the error page
 
 	Files Files
+
+	StripPrefix string // taken from the front of the path before the handler sees it; "" is nothing
+	Policy      Policy // with the site's under it
 
 	Pos Pos // where it begins; zero for the command line
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -14,8 +15,28 @@ func ParseRoutePath(s string) (string, error) {
 	return strings.TrimSuffix(s, "/") + "/", nil
 }
 
-// parseExactPath reads the path of a [Route] where a slash at its end, or none, has its meaning.
-func parseExactPath(s string) (string, error) { return s, checkRoutePath(s) }
+// parsePattern reads the path of a [Route] where a slash at its end, or none, has its meaning, and so have stars.
+func parsePattern(s string) (string, error) {
+	if strings.Contains(s, "***") {
+		return "", fault(`"*" is any part of one segment, "**" any part of the path`, "%q has three stars in a row", s)
+	}
+	// Letters in place of the stars: what is wrong with them is wrong with the pattern.
+	if err := checkRoutePath(strings.ReplaceAll(s, "*", "x")); err != nil {
+		if !isPattern(s) {
+			return "", err
+		}
+		return "", fault(`write it as it reads, from its first slash on, such as "/img/*.png"`, "%q cannot be the path of a route", s)
+	}
+	return s, nil
+}
+
+// parsePrefixPath reads what is taken from the front of paths: whole segments.
+func parsePrefixPath(s string) (string, error) {
+	if trimmed := strings.TrimSuffix(s, "/"); trimmed != s {
+		return "", fault(fmt.Sprintf("did you mean %q?", trimmed), "%q ends in a slash", s)
+	}
+	return s, checkRoutePath(s)
+}
 
 // checkRoutePath checks the path of a route. It is meant as it reads, so nothing in it may stand for something else.
 func checkRoutePath(s string) error {

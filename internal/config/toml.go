@@ -3,16 +3,20 @@ package config
 import (
 	"fmt"
 	"mime"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// ParseTOML reads the text of a highball.toml. The name appears in positions, and relative paths start
-// at dir. The error is of type [Errors]: one alone if the text is not TOML, or else everything that
+// ParseTOML reads the text of a highball.toml, for which no environment variable is set. The name appears in positions, and relative
+// paths start at dir. The error is of type [Errors]: one alone if the text is not TOML, or else everything that
 // is wrong with it.
 func ParseTOML(name string, text []byte, dir string) (*Config, error) {
+	return parseTOML(name, text, dir, nil)
+}
+
+func parseTOML(name string, text []byte, dir string, environ []string) (*Config, error) {
 	base, err := newFolder(dir)
 	if err != nil {
 		return nil, err
@@ -22,24 +26,33 @@ func ParseTOML(name string, text []byte, dir string) (*Config, error) {
 		return nil, Errors{syntax}
 	}
 	c := Default()
-	d := &decoder{folder: base, hosts: make(map[string]Pos)}
+	d := newDecoder(base, environ)
 	begin := Pos{File: name, Line: 1, Column: 1}
-	d.config(value{pos: begin, table: root}, &c)
-	if e := root.find("site"); e == nil || e.value.kind == unstable.Array && len(e.value.items) == 0 {
+	d.expand(root, "")
+	d.fields(value{pos: begin, table: root}, "the file", d.whole(&c)...)
+	d.readIncluded(name, &c)
+	if e := root.find("site"); d.sites == 0 && (e == nil || e.value.kind == unstable.Array && len(e.value.items) == 0) {
 		d.errs.add(begin, "there is no [[site]], so there is nothing to serve", `write [[site]] and below it root = "public", the folder to serve`)
 	}
+	d.checkListens(&c)
 	d.link(&c)
-	if err := d.errs.result(); err != nil {
+	if err := d.consequences(d.errs).result(); err != nil {
 		return nil, err
 	}
+	c.Files = slices.Concat(d.files, d.secrets)
 	c.exposed()
 	return &c, nil
 }
 
-// config is the table of all keys: with site below it, a new key is a new line here and a field of the tree.
-func (d *decoder) config(v value, c *Config) {
-	d.fields(v, "the file",
+// whole is the table of all keys of the main file: a new key is a new line here, or below, and a field of the tree.
+func (d *decoder) whole(c *Config) []field {
+	return append([]field{
 		field{"listen", d.listen(&c.Listen)},
+		field{"trusted_proxies", d.trusted(c)},
+		field{"proxy_header", text(d, `"x-forwarded" or "forwarded"`, &c.ProxyHeader, parseProxyHeader)},
+		field{"user", text(d, "the name of a user in quotes", &c.User, parseAccount)},
+		field{"group", text(d, "the name of a group in quotes", &c.Group, parseAccount)},
+		field{"include", d.include()},
 		field{"timeouts", d.table("[timeouts]",
 			field{"head", d.timeout(&c.Timeouts.Head)},
 			field{"body", d.timeout(&c.Timeouts.Body)},
@@ -58,17 +71,26 @@ func (d *decoder) config(v value, c *Config) {
 			field{"access_file", text(d, "a path in quotes", &c.Log.AccessFile, d.newFile)},
 			field{"stats_file", nil},
 		)},
+		field{"admin", d.table("[admin]",
+			field{"socket", text(d, `the path of a socket in quotes, or "off"`, &c.Admin.Socket, d.controlSocket)},
+		)},
+	}, d.parts(c)...)
+}
+
+// parts is the table of the keys that included files have, too.
+func (d *decoder) parts(c *Config) []field {
+	return []field{
 		field{"media", d.media(&c.Media)},
-		field{"site", d.sites(&c.Sites)},
+		field{"site", d.siteTables(&c.Sites)},
 		field{"app", d.apps()},
-		field{"admin", nil},
-	)
+	}
 }
 
 // site is the table of the keys of one [[site]].
 func (d *decoder) site(v value, s *Site) {
-	d.fields(v, "[[site]]",
+	d.fields(v, "[[site]]", d.withPolicy(&s.Policy,
 		field{"hosts", d.siteHosts(s)},
+		field{"listen", d.siteListen(s)},
 		field{"root", text(d, "the path of a folder in quotes", &s.Root, d.resolveDir)},
 		field{"index", d.index(&s.Index)},
 		field{"listing", d.bool(&s.Listing)},
@@ -77,43 +99,43 @@ func (d *decoder) site(v value, s *Site) {
 		field{"precompressed", d.bool(&s.Precompressed)},
 		field{"symlinks", text(d, `"inside", "all" or "none"`, &s.Symlinks, parseSymlinks)},
 		field{"cache", d.maxAge(&s.Cache)},
-		field{"cors", d.bool(&s.CORS)},
 		field{"error_pages", d.errorPages(&s.ErrorPages)},
 		field{"upload", d.bool(&s.Upload)},
 		field{"upload_limit", d.size(&s.UploadLimit)},
 		field{"upload_overwrite", d.bool(&s.UploadOverwrite)},
+		field{"rewrite", d.rewrites(&s.Rewrites)},
 		field{"route", d.routes(s)},
-	)
+	)...)
 }
 
-// listen returns the setter of the listeners.
-func (d *decoder) listen(into *[]Listener) func(value) {
-	const want = `addresses in quotes, such as ["127.0.0.1:8000"]`
-	return func(v value) {
-		var all []Listener
-		d.list(want, func(item value) {
-			l, err := ParseListen(item.text)
-			if err == nil && l.Network == "unix" && !strings.HasPrefix(l.Address, "@") {
-				l, err = unixListener(d.resolve(l.Address))
-			}
-			if err != nil {
-				d.errs.fail(item.pos, err)
-				return
-			}
-			l.Pos = item.pos
-			for _, earlier := range all {
-				if l.clash(earlier) {
-					d.errs.add(l.Pos, fmt.Sprintf("the listener %s clashes with %s in line %d", l, earlier, earlier.Pos.Line), "keep one of them, or give each a port of its own")
-					return
-				}
-			}
-			all = append(all, l)
-		})(v)
-		if v.kind == unstable.Array && len(v.items) == 0 {
-			d.errs.add(v.pos, "listen is empty, so nobody could connect", "write "+want+", or leave the key out for that one")
+// trusted returns the setter of the peers whose fields about the client are taken.
+func (d *decoder) trusted(c *Config) func(value) {
+	const want = `addresses or prefixes in quotes, such as ["10.0.0.0/8", "unix"]`
+	return d.list(want, func(item value) {
+		if item.text == "unix" {
+			c.TrustUnix = true
+			return
 		}
-		*into = all
+		prefix, err := parsePrefix(item.text)
+		if err != nil {
+			d.errs.fail(item.pos, err)
+			return
+		}
+		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	})
+}
+
+// controlSocket resolves the path of the socket for control of the server.
+func (d *decoder) controlSocket(path string) (string, error) {
+	if path == "off" {
+		return path, nil
 	}
+	path = strings.TrimPrefix(path, "unix:")
+	if path != "" {
+		path = d.resolve(path)
+	}
+	l, err := unixListener(path)
+	return l.Address, err
 }
 
 // media returns the setter of the media types by extension.
@@ -123,112 +145,22 @@ func (d *decoder) media(into *map[string]string) func(value) {
 			d.mismatch(v, `a table of extensions and types, such as [media] and below it webmanifest = "application/manifest+json"`)
 			return
 		}
-		*into = make(map[string]string)
+		if *into == nil {
+			*into = make(map[string]string)
+		}
 		for _, e := range v.table.entries {
 			extension := strings.ToLower(e.key)
 			if strings.ContainsAny(extension, "./") || extension == "" {
 				d.errs.add(e.pos, fmt.Sprintf("%q is not an extension", e.key), "write what follows the last dot of the file's name")
 				continue
 			}
+			if _, taken := (*into)[extension]; taken {
+				d.errs.add(e.pos, fmt.Sprintf("the extension %q has a media type already", e.key), "keep one of them")
+				continue
+			}
 			var mediaType string
 			text(d, `a media type in quotes, such as "text/html"`, &mediaType, parseMedia)(e.value)
 			(*into)[extension] = mediaType
-		}
-	}
-}
-
-// sites returns the setter of the sites.
-func (d *decoder) sites(into *[]Site) func(value) {
-	return func(v value) {
-		if v.kind != unstable.Array {
-			d.mismatch(v, "[[site]] in two pairs of brackets, for there can be several")
-			return
-		}
-		for _, item := range v.items {
-			s := DefaultSite("")
-			s.Pos = item.pos
-			d.site(item, &s)
-			if item.table != nil {
-				d.checkSite(item.table, &s)
-			}
-			*into = append(*into, s)
-		}
-	}
-}
-
-// checkSite checks what no single key of a site shows.
-func (d *decoder) checkSite(t *table, s *Site) {
-	root := t.find("root")
-	if route := t.find("route"); root == nil && (route == nil || route.value.kind == unstable.Array && len(route.value.items) == 0) {
-		d.errs.add(s.Pos, "this site has no root and no route", `write root = "public", the folder to serve`)
-	}
-	if root != nil {
-		d.checkShadow(root.pos, s)
-	}
-	switch {
-	case t.find("hosts") != nil:
-	case d.defaultSite.Line != 0:
-		d.errs.add(s.Pos, fmt.Sprintf("this is a second default site; the first is in line %d", d.defaultSite.Line), `write hosts = ["example.org"] in all but one`)
-	default:
-		d.defaultSite = s.Pos
-	}
-}
-
-// siteHosts returns the setter of the host names of a site.
-func (d *decoder) siteHosts(s *Site) func(value) {
-	const want = `host names in quotes, such as ["example.org", "*.example.org"]`
-	return func(v value) {
-		d.list(want, func(item value) {
-			host, err := parseHost(item.text)
-			if err != nil {
-				d.errs.fail(item.pos, err)
-				return
-			}
-			if earlier, taken := d.hosts[host]; taken {
-				d.errs.add(item.pos, fmt.Sprintf("the host %q already has a site, in line %d", host, earlier.Line), "give each host to one site")
-				return
-			}
-			d.hosts[host] = item.pos
-			s.Hosts = append(s.Hosts, host)
-		})(v)
-		if v.kind == unstable.Array && len(v.items) == 0 {
-			d.errs.add(v.pos, "hosts is empty", "leave the key out to make this the default site")
-		}
-	}
-}
-
-// index returns the setter of the names of index files.
-func (d *decoder) index(into *[]string) func(value) {
-	return func(v value) {
-		names := []string{}
-		d.list(`file names in quotes, such as ["index.html"]`, func(item value) {
-			if strings.ContainsAny(item.text, "/\\\x00") || strings.Trim(item.text, ".") == "" {
-				d.errs.add(item.pos, fmt.Sprintf("%q is not a file name", item.text), "write a name without a folder: it is looked for in each folder")
-				return
-			}
-			names = append(names, item.text)
-		})(v)
-		*into = names
-	}
-}
-
-// errorPages returns the setter of the files sent in place of built-in error pages.
-func (d *decoder) errorPages(into *map[int]string) func(value) {
-	return func(v value) {
-		if v.table == nil {
-			d.mismatch(v, `a table of status codes and files, such as { 404 = "404.html" }`)
-			return
-		}
-		*into = make(map[int]string)
-		for _, e := range v.table.entries {
-			status, err := strconv.ParseUint(e.key, 10, 16)
-			if err != nil || status < 400 || status > 599 {
-				d.errs.add(e.pos, fmt.Sprintf("%q is not the status code of an error", e.key), "write a number from 400 to 599")
-				continue
-			}
-			var file string
-			text(d, "the path of a file in quotes", &file, d.resolveFile)(e.value)
-			(*into)[int(status)] = file
 		}
 	}
 }
@@ -239,6 +171,19 @@ func (d *decoder) newFile(path string) (string, error) {
 		return "", fault("leave the key out to use the standard output", "%q is not the path of a file", path)
 	}
 	return d.resolve(path), nil
+}
+
+// parseProxyHeader reads which fields proxies tell about clients in.
+func parseProxyHeader(s string) (string, error) {
+	return oneOf(s, "kind of proxy fields", "x-forwarded", "forwarded")
+}
+
+// parseAccount checks the name, or the number, of a user or a group. Whether there is one is known where the server runs.
+func parseAccount(s string) (string, error) {
+	if s == "" || strings.ContainsAny(s, ":/ ,") || strings.IndexFunc(s, isControl) >= 0 {
+		return "", fault(`write a name as "id" prints it, such as "www-data"`, "%q cannot be the name of a user or a group", s)
+	}
+	return s, nil
 }
 
 // parseCount refuses the strings that sizes may be written as.

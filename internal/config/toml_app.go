@@ -47,6 +47,8 @@ func (d *decoder) app(v value, place string, a *App) {
 		field{"queue_timeout", d.period(&a.QueueDeadline, parseWait)},
 		field{"max_body", d.size(&a.MaxBody)},
 		field{"stop_timeout", d.period(&a.StopDeadline, parseWait)},
+		field{"user", text(d, "the name of a user in quotes", &a.User, parseAccount)},
+		field{"group", text(d, "the name of a group in quotes", &a.Group, parseAccount)},
 		field{"reload", d.bool(&a.Reload)},
 	)
 }
@@ -70,6 +72,10 @@ func (d *decoder) apps() func(value) {
 			}
 			if e.value.table == nil {
 				d.errs.add(e.pos, fmt.Sprintf("%s = … stands in [app] itself", e.key), "applications have names: write [app.shop] and the keys below it")
+				continue
+			}
+			if i := slices.IndexFunc(d.named, func(a App) bool { return a.Name == e.key }); i >= 0 {
+				d.errs.add(e.pos, fmt.Sprintf("there is an application %q already, %s", e.key, d.named[i].Pos.seenFrom(e.pos)), "give each a name of its own")
 				continue
 			}
 			a := DefaultApp(e.key, "", string(d.folder))
@@ -122,7 +128,7 @@ func (d *decoder) checkTarget(pos Pos, a *App) {
 // runs returns the name of an application that a route describes in place; several that describe the same have one.
 func (d *decoder) runs(a App) string {
 	for _, other := range d.inPlace {
-		if other.WSGI == a.WSGI && other.Classes == a.Classes {
+		if other.WSGI == a.WSGI && other.Classes == a.Classes && other.Dir == a.Dir {
 			return other.Name
 		}
 	}
@@ -191,7 +197,12 @@ func (d *decoder) env(into *[]string) func(value) {
 				d.mismatch(e.value, "the value of the variable in quotes")
 				continue
 			}
-			assignment, err := ParseAssignment(e.key + "=" + e.value.text)
+			content, err := d.secret(e.value)
+			if err != nil {
+				d.errs.fail(e.value.pos, err)
+				continue
+			}
+			assignment, err := ParseAssignment(e.key + "=" + content)
 			if err == nil && strings.Contains(e.key, "=") {
 				err = fault("write letters, digits and underscores", "%q is not the name of a variable", e.key)
 			}

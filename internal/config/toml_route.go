@@ -17,10 +17,10 @@ type routeText struct {
 	respond, textType string
 }
 
-// route is the table of the keys of one [[site.route]].
-func (d *decoder) route(v value, r *Route, t *routeText) {
-	d.fields(v, "[[site.route]]",
-		field{"path", text(d, `a path in quotes, such as "/shop/"`, &r.Path, parseExactPath)},
+// route is the table of the keys of a [[site.route]], which are put into r and t.
+func (d *decoder) route(r *Route, t *routeText) []field {
+	return d.withPolicy(&r.Policy,
+		field{"path", text(d, `a path in quotes, such as "/shop/"`, &r.Path, parsePattern)},
 		field{"methods", d.methods(&r.Methods)},
 		field{"app", d.reference(r)},
 		field{"wsgi", text(d, wantWSGI, &t.wsgi, parseWSGIInPlace)},
@@ -39,6 +39,8 @@ func (d *decoder) route(v value, r *Route, t *routeText) {
 		field{"env", d.env(&r.Env)},
 		field{"max_processes", d.count(&r.MaxProcesses, 1)},
 		field{"interpreters", d.interpreters(&r.Interpreters)},
+		field{"warm", d.bool(&r.Warm)},
+		field{"strip_prefix", text(d, `the beginning of the path in quotes, such as "/api"`, &r.StripPrefix, parsePrefixPath)},
 	)
 }
 
@@ -47,19 +49,19 @@ func targets() []string {
 	return []string{"app", "wsgi", "root", "cgi", "classes", "redirect", "respond", "status"}
 }
 
-// belonging returns the keys that mean something beside some targets only, and these.
-func belonging() map[string][]string {
-	return map[string][]string{
-		"type":          {"respond"},
-		"index":         {"root"},
-		"listing":       {"root"},
-		"spa":           {"root"},
-		"cache":         {"root"},
-		"lenient":       {"cgi"},
-		"env":           {"cgi"},
-		"max_processes": {"cgi"},
-		"interpreters":  {"cgi"},
+// belongsTo returns the targets that a key means something beside; nil is all.
+func belongsTo(key string) []string {
+	switch key {
+	case "type":
+		return []string{"respond"}
+	case "index", "listing", "spa", "cache":
+		return []string{"root"}
+	case "lenient", "env", "max_processes", "interpreters", "warm":
+		return []string{"cgi"}
+	case "strip_prefix":
+		return []string{"app", "wsgi", "root", "cgi", "classes"}
 	}
+	return nil
 }
 
 // routes returns the setter of the routes of a site.
@@ -69,15 +71,18 @@ func (d *decoder) routes(s *Site) func(value) {
 			d.mismatch(v, "[[site.route]] in two pairs of brackets, for there can be several")
 			return
 		}
+		var r Route
+		var t routeText
+		known := d.route(&r, &t) // one table for all: there may be very many routes
 		for _, item := range v.items {
-			r := Route{Pos: item.pos}
-			var t routeText
+			r, t = Route{Pos: item.pos}, routeText{}
 			before := len(d.errs)
-			d.route(item, &r, &t)
+			d.fields(item, "[[site.route]]", known...)
 			if item.table == nil {
 				continue
 			}
 			d.checkRoute(item.table, &r, &t, len(d.errs) == before)
+			d.checkPolicy(item.table, &r.Policy)
 			if r.Path != "" {
 				d.checkPath(item.table, &r, s)
 				s.Routes = append(s.Routes, r)
@@ -93,12 +98,15 @@ func (d *decoder) checkRoute(t *table, r *Route, said *routeText, sound bool) {
 	}
 	target := d.target(t, r)
 	for _, e := range t.entries {
-		if to := belonging()[e.key]; to != nil && target != "" && !slices.Contains(to, target) {
+		if to := belongsTo(e.key); to != nil && target != "" && !slices.Contains(to, target) {
 			d.errs.add(e.pos, fmt.Sprintf("%s has no meaning beside %s", e.key, target), "it is for a route with "+strings.Join(to, " or "))
 		}
 	}
-	if e := t.find(target); e != nil && slices.Contains([]string{"root", "cgi", "classes"}, target) && r.Path != "" && !strings.HasSuffix(r.Path, "/") {
+	if e := t.find(target); e != nil && slices.Contains([]string{"root", "cgi", "classes"}, target) && r.Path != "" && !strings.HasSuffix(r.Path, "/") && !isPattern(r.Path) {
 		d.errs.add(t.find("path").value.pos, fmt.Sprintf("a folder cannot answer at exactly %q", r.Path), fmt.Sprintf("did you mean %q?", r.Path+"/"))
+	}
+	if r.StripPrefix != "" && r.Path != "" && !strings.HasPrefix(literal(r.Path)+"/", r.StripPrefix+"/") {
+		d.errs.add(t.find("strip_prefix").value.pos, fmt.Sprintf("%q is not what the path %q begins with", r.StripPrefix, r.Path), "write whole segments of the path")
 	}
 	d.checkStatus(t, target, r, sound)
 	switch {
@@ -161,8 +169,8 @@ func (d *decoder) checkStatus(t *table, target string, r *Route, sound bool) {
 	case e == nil && target == "respond":
 		r.Status = 200
 	case e == nil || !sound || target == "":
-	case target == "redirect" && !slices.Contains([]int{301, 302, 303, 307, 308}, r.Status):
-		wrong("a redirect has 301 or 308 (for good), 302 or 307 (for now) or 303")
+	case target == "redirect" && !slices.Contains(redirects(), r.Status):
+		wrong(wantRedirect)
 	case target == "respond" && (r.Status > 599 || r.Status == 204 || r.Status == 205 || r.Status == 304):
 		wrong("write one from 200 to 599 whose answer has a body")
 	case target == "status" && (r.Status < 400 || r.Status > 599):
@@ -172,28 +180,43 @@ func (d *decoder) checkStatus(t *table, target string, r *Route, sound bool) {
 	}
 }
 
-// checkPath checks that a route answers for something that no earlier one of its site does.
+const wantRedirect = "a redirect has 301 or 308 (for good), 302 or 307 (for now) or 303"
+
+func redirects() []int { return []int{301, 302, 303, 307, 308} }
+
+// checkPath checks that a route answers for something that no earlier one of its site does, and leaves something to each of these.
 func (d *decoder) checkPath(t *table, r *Route, s *Site) {
 	for i := range s.Routes {
 		other := &s.Routes[i]
-		method, both := r.overlaps(other)
-		if other.Path != r.Path || !both {
-			continue
+		var method string
+		both := false
+		if other.Path == r.Path {
+			method, both = r.overlaps(other)
 		}
-		if method != "" {
+		switch {
+		case both && method != "":
 			d.errs.add(t.find("methods").pos, fmt.Sprintf("the path %q already has a route for %s, in line %d", r.Path, method, other.Pos.Line), "give each method to one of them")
 			return
+		case both:
+			d.errs.add(t.find("path").value.pos, fmt.Sprintf("the path %q already has a route, in line %d", r.Path, other.Pos.Line),
+				`give each route a path of its own, or methods = ["GET"]`)
+			return
+		case other.hides(r):
+			d.errs.add(t.find("path").value.pos, fmt.Sprintf("the path %q is never reached, since %q in line %d goes before it", r.Path, other.Path, other.Pos.Line),
+				"leave one of them out, or make a path more specific")
+			return
+		case r.hides(other):
+			d.errs.add(t.find("path").value.pos, fmt.Sprintf("the path %q goes before %q in line %d, which would never be reached", r.Path, other.Path, other.Pos.Line),
+				"leave one of them out, or make a path more specific")
+			return
 		}
-		d.errs.add(t.find("path").value.pos, fmt.Sprintf("the path %q already has a route, in line %d", r.Path, other.Pos.Line),
-			`give each route a path of its own, or methods = ["GET"]`)
-		return
 	}
 }
 
 // checkShadow tells of a site's root that stands behind a route for everything.
 func (d *decoder) checkShadow(root Pos, s *Site) {
 	for i := range s.Routes {
-		if r := &s.Routes[i]; r.Path == "/" && len(r.Methods) == 0 {
+		if r := &s.Routes[i]; len(r.Methods) == 0 && (r.Path == "/" || r.hides(&Route{Path: "/"})) {
 			d.errs.add(r.Pos, fmt.Sprintf("this route answers for every path, so the site's root in line %d never would", root.Line),
 				`leave the root out, or give the route a path such as "/app/"`)
 		}

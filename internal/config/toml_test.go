@@ -48,9 +48,14 @@ func each(t *testing.T, pattern string, test func(t *testing.T, path string)) {
 	}
 }
 
+// environ is the environment of the golden files.
+func environ() []string {
+	return []string{"PORT=8080", "APP=blog", "DATABASE=file:db.sqlite?a=${PORT}", "EMPTY=", "HOME=/root"}
+}
+
 func TestGoodTOML(t *testing.T) {
 	each(t, "testdata/good/*.toml", func(t *testing.T, path string) {
-		c, err := Load(path)
+		c, err := LoadWith(environ(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +69,7 @@ func TestGoodTOML(t *testing.T) {
 
 func TestBadTOML(t *testing.T) {
 	each(t, "testdata/bad/*.toml", func(t *testing.T, path string) {
-		c, err := Load(path)
+		c, err := LoadWith(environ(), path)
 		if c != nil {
 			t.Error("a configuration came with the error")
 		}
@@ -137,7 +142,7 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "sub/highball.toml"), "listen = 'unix:x.sock'\nlog.access_file = 'a.log'\n[[site]]\nroot = 'www/../www/'\n")
 	t.Chdir(dir)
-	c, err := LoadTOML("sub/highball.toml")
+	c, err := Load("sub/highball.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,17 +226,24 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// checkPositions checks that errors are sorted, say something, and stand inside the text.
+// checkPositions checks that errors are sorted, say something, and stand inside the text, or in that of a file it includes.
 func checkPositions(t *testing.T, name string, text []byte, errs Errors) {
 	t.Helper()
-	lines := strings.Split(string(text), "\n")
 	last := Pos{Line: 1, Column: 1}
 	if len(errs) == 0 {
 		t.Error("no error in an Errors")
 	}
 	for _, e := range errs {
 		p := e.Pos
-		if p.File != name || p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1])+1 {
+		if p.File != last.File {
+			last = Pos{p.File, 1, 1}
+		}
+		content := text
+		if p.File != name {
+			content = read(t, p.File)
+		}
+		lines := strings.Split(string(content), "\n")
+		if p.Line < 1 || p.Line > len(lines) || p.Column < 1 || p.Column > len(lines[p.Line-1])+1 {
 			t.Errorf("position %v is not inside the text: %v", p, e)
 		}
 		if p.Line < last.Line || p.Line == last.Line && p.Column < last.Column {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -24,8 +25,17 @@ type Config struct {
 	Timeouts Timeouts
 	Limits   Limits
 	Log      Log
+	Admin    Admin
 	Apps     []App  // those that routes lead to: first what has a name, then what routes describe, each in the order of the file
-	Sites    []Site // in the order of the file; at most one of them has no Hosts
+	Sites    []Site // in the order of the file; no two of them name the same listener, or none, and have the same host, or none
+
+	// TrustedProxies are the peers whose word on the client's address, scheme and host is taken, from the fields of
+	// ProxyHeader. TrustUnix is set where peers at unix sockets are among them.
+	TrustedProxies []netip.Prefix
+	TrustUnix      bool
+	ProxyHeader    string // "x-forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC 7239)
+
+	User, Group string // to run as after addresses were bound; "" stays as it is
 
 	// Media maps a file name extension (lower case, without the dot) to the media type to send,
 	// in addition to, and in preference to, the server's own table.
@@ -34,6 +44,10 @@ type Config struct {
 	// DefaultMedia is the media type of files with an extension nobody knows;
 	// "" leaves the choice to the server (application/octet-stream).
 	DefaultMedia string
+
+	// Files are the absolute paths of what was read: the file itself, those that it includes, and those that stand for a value. There are
+	// none for the command line.
+	Files []string
 
 	// Notices are what is no fault and yet hardly meant, such as an application that no route leads to.
 	Notices []*Error
@@ -46,6 +60,7 @@ type Config struct {
 type Listener struct {
 	Network string // "tcp" or "unix"
 	Address string // "host:port" (an empty host is every interface), or the path of a unix socket
+	Mode    uint32 // permission bits of a unix socket; 0 leaves them to the umask
 	Pos     Pos    // where it was written; zero for a default and for the command line
 }
 
@@ -84,8 +99,12 @@ type Log struct {
 type Site struct {
 	// Hosts are lower-case names without a port or a trailing dot, IP addresses (IPv6 in brackets),
 	// or "*.example.org" for every name below example.org. Without Hosts it is the default site.
-	Hosts []string
-	Root  string // absolute path of a folder; "" where nothing but the routes answers
+	Hosts  []string
+	Listen []string // those of Config.Listen, as their String has them, at which the site answers; nil is all where no site that names them has the host
+	Root   string   // absolute path of a folder; "" where nothing but the routes answers
+
+	Rewrites []Rewrite // in order; the first that matches is applied
+	Policy   Policy
 
 	Routes []Route // no two of the same Path and method; a Path of "/" goes before Root
 
@@ -97,7 +116,6 @@ type Site struct {
 	Symlinks      SymlinkPolicy
 
 	Cache *time.Duration // max-age of Cache-Control; nil sends no such field, zero asks clients to revalidate
-	CORS  bool           // let scripts of every origin read the site
 
 	ErrorPages map[int]string // status code (400 to 599) to the absolute path of the file that is sent
 
@@ -139,7 +157,8 @@ func Default() Config {
 			Fields: 100,
 			Body:   1 << 20,
 		},
-		Log: Log{Access: "common"},
+		Log:         Log{Access: "common"},
+		ProxyHeader: "x-forwarded",
 	}
 }
 

@@ -31,10 +31,7 @@ func ParseWebConf(name string, text []byte, dir string) (*Config, error) {
 		return nil, err
 	}
 	w := &webConf{folder: base}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	for i, line := range strings.Split(string(text), "\n") {
-		w.line(words(line, Pos{File: name, Line: i + 1}))
-	}
+	w.read(name, text)
 	c := Default()
 	c.DefaultMedia = "text/plain"
 	c.Timeouts.Idle = time.Second
@@ -95,6 +92,13 @@ type webConf struct {
 	folder
 	errs                     Errors
 	hosts, media, parameters settings
+}
+
+func (w *webConf) read(name string, text []byte) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	for i, line := range strings.Split(string(text), "\n") {
+		w.line(words(line, Pos{File: name, Line: i + 1}))
+	}
 }
 
 func (w *webConf) line(words []word) {

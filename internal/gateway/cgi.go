@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"highball"
@@ -50,8 +49,7 @@ type CGI struct {
 	warm     *warmPool
 	before   func(step string) error // called before each step that may fail, to make it fail in a test; may be nil
 	bodies   bodies
-	slots    chan struct{} // has an element for each process
-	waiting  atomic.Int64  // requests that wait for a slot
+	places   places
 	stopping chan struct{} // closed by Stop
 	ended    chan struct{} // closed when Stop has found that no script runs any more
 
@@ -94,7 +92,7 @@ func NewCGI(cfg CGIConfig) (*CGI, error) {
 		return nil, err
 	}
 	c := &CGI{
-		cfg: cfg, slots: make(chan struct{}, cfg.MaxProcesses), stopping: make(chan struct{}), ended: make(chan struct{}),
+		cfg: cfg, places: places{free: cfg.MaxProcesses, most: cfg.QueueLimit}, stopping: make(chan struct{}), ended: make(chan struct{}),
 		runs: make(map[*cgiRun]struct{}),
 	}
 	if c.env, err = scriptEnv(cfg.Environ, cfg.Env); err != nil {
@@ -185,31 +183,31 @@ func (c *CGI) enter(ctx context.Context) error {
 		return &highball.Error{Status: 503, Err: errCGIStopping}
 	default:
 	}
-	select {
-	case c.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	if c.waiting.Add(1) > int64(c.cfg.QueueLimit) {
-		c.waiting.Add(-1)
+	turn, ok := c.places.take()
+	switch {
+	case !ok:
 		return &highball.Error{Status: 503, Err: errManyScripts}
+	case turn == nil:
+		return nil
 	}
-	defer c.waiting.Add(-1)
 	patience := time.NewTimer(c.cfg.QueueDeadline)
 	defer patience.Stop()
+	var err error
 	select {
-	case c.slots <- struct{}{}: // in the order in which they came
+	case <-turn:
 		return nil
 	case <-patience.C:
-		return &highball.Error{Status: 503, Err: errNoProcess}
+		err = &highball.Error{Status: 503, Err: errNoProcess}
 	case <-c.stopping:
-		return &highball.Error{Status: 503, Err: errCGIStopping}
+		err = &highball.Error{Status: 503, Err: errCGIStopping}
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
 	}
+	c.places.giveUp(turn)
+	return err
 }
 
-func (c *CGI) leave() { <-c.slots }
+func (c *CGI) leave() { c.places.leave() }
 
 // register notes a run that is about to start. It is false when CGI is being stopped; else the run must be forgotten when
 // it has ended.

@@ -330,7 +330,7 @@ type heard struct {
 }
 
 // volatile is what differs from one run to another.
-var volatile = regexp.MustCompile(`pid=\d+ |time=\S+ |cgi=\S+ |0x[0-9a-f]+|started \d+|REMOTE_PORT=\d+|'REMOTE_PORT', b?'\d+'|<[^<>]*:\d+: RuntimeWarning`)
+var volatile = regexp.MustCompile(`pid=\d+ |\bid=\S+ |'?HTTP_X_REQUEST_ID'?[=:,] ?b?'?[0-9a-f]+-[0-9a-f]+-\d+'?|time=\S+ |cgi=\S+ |0x[0-9a-f]+|started \d+|REMOTE_PORT=\d+|'REMOTE_PORT', b?'\d+'|<[^<>]*:\d+: RuntimeWarning`)
 
 // answerTo sends the request of x, and waits for all that comes of it.
 func (s *scripts) answerTo(t *testing.T, x *pythonCase, n int) heard {

@@ -56,6 +56,7 @@ type scriptProcess interface {
 type cgiRun struct {
 	cgi            *CGI
 	script         *script
+	id             string // of the request
 	method, target string
 
 	pid    int
@@ -84,7 +85,7 @@ type cgiRun struct {
 // entered; the run leaves for it when the script has ended, unless there is an error.
 func (c *CGI) start(ctx context.Context, s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
 	run := &cgiRun{
-		cgi: c, script: s, method: e.method, target: e.target,
+		cgi: c, script: s, id: e.id, method: e.method, target: e.target,
 		resume: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 	run.lines = &stderrLog{run: run}
@@ -280,7 +281,7 @@ func (r *cgiRun) finish(how exit, reported bool) {
 
 // log writes a warning that says which script and request it is about.
 func (r *cgiRun) log(message string, args ...any) {
-	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "pid", r.pid, "method", r.method, "target", r.target}, args...)...)
+	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "id", r.id, "pid", r.pid, "method", r.method, "target", r.target}, args...)...)
 }
 
 // readHead reads the header block, and returns what was read behind it, and whether that is all.

@@ -32,6 +32,7 @@ var _ highball.Handler = (*cgiHandler)(nil)
 func (h *cgiHandler) Serve(w *highball.Response, r *highball.Request) error {
 	var storage [usualFields]highball.Field
 	e := environOf(r, h.mount, -1, storage[:0])
+	e.id = r.ID()
 	if e.script != h.mount {
 		return &highball.Error{Status: 404}
 	}
@@ -66,7 +67,7 @@ func (h *cgiHandler) refuse(w *highball.Response, e *environ, err error) error {
 	}
 	if refused.Status < 500 && refused.Err != nil {
 		h.cgi.cfg.Logger.Warn("a request was not given to a CGI script", "cgi", h.cgi.cfg.Name,
-			"method", e.method, "target", e.target, "status", refused.Status, "err", refused.Err)
+			"id", e.id, "method", e.method, "target", e.target, "status", refused.Status, "err", refused.Err)
 	}
 	return err
 }
@@ -100,7 +101,7 @@ func (h *cgiHandler) answer(w *highball.Response, r, body *highball.Request, e *
 	r.OnDeadline(func() {
 		run.stop(highball.ErrHandlerDeadline)
 		h.cgi.cfg.Logger.Error("a CGI script has missed the handler's deadline and is ended", "cgi", h.cgi.cfg.Name,
-			"script", s.name, "method", e.method, "target", e.target)
+			"script", s.name, "id", e.id, "method", e.method, "target", e.target)
 	})
 	location, err := h.converse(ctx, w, run, in)
 	if err != nil {

@@ -155,7 +155,7 @@ func testCGIForkStorm(t *testing.T, w way) {
 		case n < most:
 			servertest.Eventually(t, "a script begins", func() bool { begun, _ := g.begun(); return len(begun) == n+1 })
 		case n < most+queue:
-			servertest.Eventually(t, "a request waits", func() bool { return s.cgi.waiting.Load() == int64(n-most+1) })
+			servertest.Eventually(t, "a request waits", func() bool { return s.cgi.places.waiting() == n-most+1 })
 		default:
 			if r := all[n].Receive("GET"); r.Status != 503 || r.Value("Retry-After") == "" {
 				t.Fatalf("client %d: %+v", n, r)

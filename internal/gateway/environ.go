@@ -19,6 +19,7 @@ type environ struct {
 	target     string // RAW_URI
 	protocol   string // SERVER_PROTOCOL
 	scheme     string // wsgi.url_scheme
+	id         string // HTTP_X_REQUEST_ID, where whoever maps the request has asked for it
 	user       string // REMOTE_USER; empty where no access rule has asked for one
 	serverName string // SERVER_NAME; empty where the client has named no host: see appendServerName
 	remote     netip.AddrPort

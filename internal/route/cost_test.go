@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,34 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%s %s: %v allocations per lookup, want none", tt.method, tt.path, n)
 		}
+	}
+}
+
+// The same holds among 1,000 hosts with 100 routes each.
+func TestLookupAmongManyDoesNotAllocate(t *testing.T) {
+	tree := largeTree(t)
+	for _, c := range costs {
+		t.Run(c.name, func(t *testing.T) {
+			var hosts [1000]string
+			for i := range hosts {
+				hosts[i] = fmt.Sprintf(c.host, i)
+			}
+			for _, i := range []int{0, 1, 999} {
+				if got, want := answer(tree, c.method, hosts[i], c.path), strings.ReplaceAll(c.want, "%d", strconv.Itoa(i)); got != want {
+					t.Errorf("%s %s%s: %s, want %s", c.method, hosts[i], c.path, got, want)
+				}
+			}
+			var m Match[int]
+			i := 0
+			n := testing.AllocsPerRun(len(hosts), func() {
+				tree.Lookup(c.method, hosts[i*7919%len(hosts)], c.path, &m)
+				m.PathValue("id")
+				i++
+			})
+			if n != 0 {
+				t.Errorf("%v allocations per lookup, want none", n)
+			}
+		})
 	}
 }
 

@@ -41,7 +41,6 @@ type Config struct {
 	Listing         bool     // list folders that have no index file; without it they are answered by 403
 	Hidden          bool     // serve, list and accept names that begin with a dot
 	SPA             bool     // answer unknown paths that look like pages with the root's index file
-	CORS            bool     // let scripts of every origin read
 	NoPrecompressed bool     // do not look for FILE.br, FILE.zst and FILE.gz
 	Symlinks        SymlinkPolicy
 

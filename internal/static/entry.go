@@ -165,7 +165,6 @@ func (s *Site) loadVariant(rep *representation, f *resource) (*variant, error) {
 // loadMissing makes the answer for a path that stands for nothing.
 func (s *Site) loadMissing(e *entry) (err error) {
 	var h highball.Header
-	s.share(&h)
 	if page := s.pages.read(s, http.StatusNotFound); page != nil {
 		page.describe(&h)
 		e.missing, err = highball.Prepare(http.StatusNotFound, &h, page.body)

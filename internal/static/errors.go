@@ -18,7 +18,6 @@ func (s *Site) refuse(w *highball.Response, status int) error { return s.fail(w,
 
 // fail answers with the page of a status, for a cause if it is our fault.
 func (s *Site) fail(w *highball.Response, status int, cause error) error {
-	s.share(w.Header())
 	page := s.pages.read(s, status)
 	switch {
 	case page == nil && cause != nil:

@@ -70,7 +70,6 @@ func (s *Site) list(w *highball.Response, r *highball.Request, name string) erro
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
-	s.share(h)
 	if wantsJSON(r.Header()) {
 		h.Set("Content-Type", "application/json")
 		if reading {

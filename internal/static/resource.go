@@ -263,7 +263,6 @@ func (s *Site) describeUnmodified(h *highball.Header, rep *representation, f *re
 		h.Add("Vary", "Accept-Encoding")
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
-	s.share(h)
 }
 
 // serveFile answers GET and HEAD with a file.

@@ -97,25 +97,11 @@ func (s *Site) Serve(w *highball.Response, r *highball.Request) error {
 	return s.refuse(w, http.StatusMethodNotAllowed)
 }
 
-// options answers every OPTIONS request, those by which a browser asks before a request across origins among them:
-// Fetch standard, section 3.3.3. Uploads are not among what other origins may do.
+// options answers every OPTIONS request.
 func (s *Site) options(w *highball.Response) error {
 	w.Header().Set("Allow", s.allow)
-	if s.cfg.CORS {
-		s.share(w.Header())
-		w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		w.Header().Set("Access-Control-Allow-Headers", "*")
-		w.Header().Set("Access-Control-Max-Age", "86400")
-	}
 	w.SetStatus(http.StatusNoContent)
 	return nil
-}
-
-// share lets scripts of every origin read the answer, if they are to.
-func (s *Site) share(h *highball.Header) {
-	if s.cfg.CORS {
-		h.Set("Access-Control-Allow-Origin", "*")
-	}
 }
 
 // get answers GET and HEAD by what the path stands for.
@@ -173,7 +159,6 @@ func (s *Site) redirect(w *highball.Response, location, query string) {
 	if query != "" {
 		location += "?" + escapeQuery(query)
 	}
-	s.share(w.Header())
 	w.Redirect(http.StatusMovedPermanently, location)
 }
 

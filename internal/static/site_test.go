@@ -136,7 +136,7 @@ func TestFields(t *testing.T) {
 		{"plain", Config{}, nil, map[string]string{
 			"Content-Type": "text/css; charset=utf-8", "Content-Length": "3", "Last-Modified": "Thu, 29 Feb 2024 12:30:15 GMT",
 			"X-Content-Type-Options": "nosniff", "Accept-Ranges": "bytes", "Vary": "Accept-Encoding", "Cache-Control": "",
-			"Access-Control-Allow-Origin": "", "Content-Encoding": "",
+			"Content-Encoding": "",
 		}},
 		{"coded", Config{}, []string{"Accept-Encoding: gzip, br"}, map[string]string{
 			"Content-Type": "text/css; charset=utf-8", "Content-Length": "2", "Content-Encoding": "br", "Vary": "Accept-Encoding",
@@ -146,7 +146,6 @@ func TestFields(t *testing.T) {
 		}},
 		{"cache", Config{Cache: &hour}, nil, map[string]string{"Cache-Control": "max-age=3600"}},
 		{"cache of no age", Config{Cache: &zero}, nil, map[string]string{"Cache-Control": "no-cache"}},
-		{"cors", Config{CORS: true}, nil, map[string]string{"Access-Control-Allow-Origin": "*"}},
 	}
 	for _, test := range tests {
 		test.cfg.Root, test.cfg.Now = root, later
@@ -159,21 +158,6 @@ func TestFields(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestCORS(t *testing.T) {
-	c := serveConfig(t, Config{Root: folderWith(t, map[string]string{"a/b": ""}), CORS: true})
-	for _, target := range []string{"/a/b", "/a", "/none", "/a/"} {
-		for range 2 {
-			if a := c.get(t, target); a.header.Get("Access-Control-Allow-Origin") != "*" {
-				t.Errorf("%s, %d: no Access-Control-Allow-Origin", target, a.status)
-			}
-		}
-	}
-	a := c.do(t, "OPTIONS", "/a/b", "", "Origin: http://else.example", "Access-Control-Request-Method: GET")
-	if a.status != 204 || a.header.Get("Access-Control-Allow-Methods") != "GET, HEAD, OPTIONS" || a.header.Get("Access-Control-Allow-Headers") != "*" {
-		t.Errorf("preflight: %d %v", a.status, a.header)
 	}
 }
 
@@ -220,7 +204,7 @@ func TestErrorPages(t *testing.T) {
 	root := folderWith(t, map[string]string{"404.html": "<p>lost</p>", "a.txt": "x", "listed/": ""})
 	elsewhere := filepath.Join(folderWith(t, map[string]string{"403.txt": "keep out"}), "403.txt")
 	now := newClock()
-	c := serveConfig(t, Config{Root: root, CORS: true, Now: now.time, ErrorPages: map[int]string{
+	c := serveConfig(t, Config{Root: root, Now: now.time, ErrorPages: map[int]string{
 		404: "404.html", 403: elsewhere, 405: "absent.html", 416: "404.html",
 	}})
 	tests := []struct {
@@ -240,7 +224,7 @@ func TestErrorPages(t *testing.T) {
 		if a.status != test.status || a.header.Get("Content-Type") != test.mediaType || test.body != "-" && a.body != test.body {
 			t.Errorf("%s %s: got %d %q %q", test.method, test.target, a.status, a.header.Get("Content-Type"), a.body)
 		}
-		if a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		if a.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: %v", test.method, test.target, a.header)
 		}
 	}

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"net/netip"
+	"slices"
+
+	"highball"
+	"highball/internal/config"
+	"highball/internal/forward"
+	"highball/internal/rewrite"
+)
+
+// proxies are the peers whose word on a request's client is taken.
+type proxies struct {
+	trusted []netip.Prefix
+	unix    bool
+	header  string
+}
+
+func proxiesOf(c *config.Config) proxies {
+	return proxies{c.TrustedProxies, c.TrustUnix, c.ProxyHeader}
+}
+
+// before returns a handler that has next see requests as what the proxies say. Without any proxies it is next.
+func (p proxies) before(next highball.Handler) (highball.Handler, error) {
+	if len(p.trusted) == 0 && !p.unix {
+		return next, nil
+	}
+	return forward.New(forward.Config{Trusted: p.trusted, Unix: p.unix, Header: p.header}, next)
+}
+
+// rewriter is what becomes of the paths of a host before a place is chosen.
+type rewriter struct {
+	listen []string // as config.Site has it
+	host   string   // as place has it
+	rules  []rewrite.Rule
+}
+
+// rewrites adds the rewrites of a site. The error tells of rules that cannot be applied.
+func (o *opening) rewrites(s *config.Site) error {
+	if len(s.Rewrites) == 0 {
+		return nil
+	}
+	var rules []rewrite.Rule
+	var errs []error
+	for _, r := range s.Rewrites {
+		rule := rewrite.Rule{Match: r.Match, To: r.To, Status: r.Status}
+		if _, err := rewrite.New([]rewrite.Rule{rule}, highball.Status(404)); err != nil {
+			errs = append(errs, at(r.Pos, err))
+		}
+		rules = append(rules, rule)
+	}
+	for _, host := range hostsOf(s) {
+		o.rewriters = append(o.rewriters, rewriter{s.Listen, host, rules})
+	}
+	return together(errs...)
+}
+
+// rewritten returns a handler that has next answer the requests for a listener, with the paths of those hosts rewritten that ask for it.
+func (o *sites) rewritten(listener string, hosts []string, next highball.Handler) (highball.Handler, error) {
+	mux := highball.NewMux()
+	found := false
+	for _, host := range hosts {
+		h := next
+		i := slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && slices.Contains(w.listen, listener) })
+		if i < 0 {
+			i = slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && w.listen == nil })
+		}
+		if i >= 0 {
+			var err error
+			if h, err = rewrite.New(o.rewriters[i].rules, next); err != nil {
+				return nil, err
+			}
+			found = true
+		}
+		if err := mux.Handle(host+"/", h); err != nil {
+			return nil, err
+		}
+	}
+	if !found {
+		return next, nil
+	}
+	if !slices.Contains(hosts, "") {
+		if err := mux.Handle("/", next); err != nil {
+			return nil, err
+		}
+	}
+	return mux, nil
+}
