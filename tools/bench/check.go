@@ -45,7 +45,7 @@ func check(ctx context.Context, address string, w workload) ([]string, error) {
 		return header, nil
 	}
 	rounds := 3
-	if w.size <= smallDocument.size {
+	if w.size <= smallDocument.size && !w.few {
 		rounds = keptRequests/max(w.pipelined, 1) + 1
 	}
 	for n := range rounds {

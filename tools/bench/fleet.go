@@ -15,6 +15,7 @@ import (
 // fleet knows every peer's program and starts servers when a workload first asks for them. close ends them all.
 type fleet struct {
 	work, docs string
+	scripts    string // the folder of CGI scripts
 	on         cores
 	progress   io.Writer
 
@@ -33,9 +34,9 @@ type deployment struct {
 
 // newFleet looks for the programs of the chosen peers and builds those of this repository. A missing one is reported
 // with the way to get it, and left out.
-func newFleet(ctx context.Context, chosen []peer, highball, work, docs string, env *environment, on cores, progress io.Writer) *fleet {
+func newFleet(ctx context.Context, chosen []peer, highball, work, docs, scripts string, env *environment, on cores, progress io.Writer) *fleet {
 	f := &fleet{
-		work: work, docs: docs, env: env, on: on, progress: progress,
+		work: work, docs: docs, scripts: scripts, env: env, on: on, progress: progress,
 		known: map[string]peer{}, programs: map[string]string{}, reasons: map[string]string{},
 		running: map[deployment]*server{},
 	}
@@ -127,7 +128,7 @@ func (f *fleet) fresh(ctx context.Context, name string, app application) (*serve
 	if app.shared {
 		on = []int{f.on.server, f.on.client}
 	}
-	s := setting{program: f.programs[name], docs: f.docs, app: app, env: f.env}
+	s := setting{program: f.programs[name], docs: f.docs, scripts: f.scripts, app: app, env: f.env}
 	return startServer(ctx, f.known[name], s, f.work, func(cmd *exec.Cmd) error { return f.on.start(cmd, on...) })
 }
 

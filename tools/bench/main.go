@@ -2,7 +2,7 @@
 // request, memory per idle connection and system calls per request, and says which targets are met.
 //
 // It starts nginx, lighttpd, h2o and Caddy as the distribution packages them, net/http's server, and "the floor", a bare
-// epoll loop with a canned response; and, for applications in Python, uWSGI, Granian, gunicorn and waitress from PyPI, in a virtual
+// epoll loop with a canned response; lighttpd's mod_cgi, for CGI scripts; and, for applications in Python, uWSGI, Granian, gunicorn and waitress from PyPI, in a virtual
 // environment that the first run makes. Every server has a core to itself and the load, by wrk, has another. In each of
 // several rounds every server is measured once, and only ratios within a round are compared, because a machine has
 // fast and slow spells. A server that is missing is named, with the way to install it, and left out.
@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -147,7 +148,8 @@ func (o options) bench(ctx context.Context, stdout, stderr io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(os.Chmod(docs, 0o755), makeDocuments(docs)); err != nil {
+	programs := filepath.Join(work, "cgi")
+	if err := errors.Join(os.Chmod(docs, 0o755), makeDocuments(docs), makeScripts(ctx, programs, o.python)); err != nil {
 		return err
 	}
 
@@ -167,7 +169,7 @@ func (o options) bench(ctx context.Context, stdout, stderr io.Writer) (err error
 			fmt.Fprintln(stderr, "bench: without Python applications:", err)
 		}
 	}
-	fleet := newFleet(ctx, o.chosen(), o.highball, work, docs, env, o.on, stderr)
+	fleet := newFleet(ctx, o.chosen(), o.highball, work, docs, programs, env, o.on, stderr)
 	defer fleet.close()
 	b := &bench{fleet: fleet, on: o.on, work: work, rounds: o.rounds, seconds: o.seconds, idle: o.idle, progress: stderr}
 	r := &report{out: out}
@@ -243,7 +245,7 @@ func (o options) chosen() []peer {
 			continue
 		}
 		switch p.name {
-		case peerHighball, peerHighballLog, peerHighballWSGI, peerAdapter:
+		case peerHighball, peerHighballLog, peerHighballWSGI, peerHighballCGI, peerAdapter:
 			chosen = append(chosen, p)
 		default:
 			if o.peers.MatchString(p.name) {

@@ -18,6 +18,8 @@ const (
 	peerNetHTTP       = "net/http"
 	peerAdapter       = "adapter"
 	peerPlain         = "plain"
+	peerHighballCGI   = "highball-cgi"
+	peerLighttpdCGI   = "lighttpd-cgi"
 )
 
 // setting is what a peer needs to know to serve: its own folder for configuration and logs, the folder of documents,
@@ -26,6 +28,7 @@ type setting struct {
 	program string // path of the executable
 	dir     string // the peer's own folder
 	docs    string
+	scripts string // the folder of CGI scripts
 	port    int
 
 	// Of servers of Python applications only.
@@ -55,7 +58,7 @@ type peer struct {
 
 // peers returns all servers, in the order of the tables.
 func peers() []peer {
-	return append([]peer{
+	servers := append([]peer{
 		{name: peerHighball, install: "make build", version: []string{"version"}, args: highballArgs("off")},
 		{name: peerHighballLog, install: "make build", logs: true, args: highballArgs("combined")},
 		{name: peerFloor, source: "highball/tools/bench/floor", args: addressArgs},
@@ -89,6 +92,7 @@ func peers() []peer {
 		{name: peerAdapter, source: "highball/tools/bench/adapter", args: addressArgs},
 		{name: peerPlain, source: "highball/tools/bench/plain", args: addressArgs},
 	}, pythonPeers()...)
+	return append(servers, cgiPeers()...)
 }
 
 func highballArgs(accessLog string) func(setting) []string {

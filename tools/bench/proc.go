@@ -17,7 +17,10 @@ const clockTick = 10 * time.Millisecond
 // process is what /proc/PID/stat says of a process, as far as it matters here.
 type process struct {
 	pid, parent, group int
-	cpu                time.Duration // user and system time of all its threads, without its children
+
+	// cpu is user and system time of all its threads, and of the children that it has waited for, with theirs: of the processes
+	// that a server starts for requests nothing else is left.
+	cpu time.Duration
 }
 
 // parseStat reads the text of /proc/PID/stat (proc(5)). The name of the program, in parentheses, may hold spaces and
@@ -28,8 +31,8 @@ func parseStat(text []byte) (process, error) {
 		return process{}, errors.New("no program name in parentheses")
 	}
 	fields := strings.Fields(string(text[end+1:]))
-	if len(fields) < 13 {
-		return process{}, fmt.Errorf("%d fields after the program name, want at least 13", len(fields))
+	if len(fields) < 15 {
+		return process{}, fmt.Errorf("%d fields after the program name, want at least 15", len(fields))
 	}
 	number := func(text string) int {
 		n, err := strconv.Atoi(text)
@@ -43,11 +46,16 @@ func parseStat(text []byte) (process, error) {
 		parent: number(fields[1]),
 		group:  number(fields[2]),
 	}
-	user, system := number(fields[11]), number(fields[12])
-	if p.pid < 0 || p.parent < 0 || p.group < 0 || user < 0 || system < 0 {
+	if p.pid < 0 || p.parent < 0 || p.group < 0 {
 		return process{}, errors.New("a number does not parse")
 	}
-	p.cpu = time.Duration(user+system) * clockTick
+	for _, text := range fields[11:15] { // utime, stime, cutime and cstime
+		ticks := number(text)
+		if ticks < 0 {
+			return process{}, errors.New("a time does not parse")
+		}
+		p.cpu += time.Duration(ticks) * clockTick
+	}
 	return p, nil
 }
 

@@ -15,12 +15,12 @@ func TestParseStat(t *testing.T) {
 	}{
 		{
 			"plain",
-			"812 (nginx) S 811 810 27 0 -1 4194368 310 0 0 0 151 2307 9 9 20 0 1 0 98765 57380864 1404\n",
-			process{pid: 812, parent: 811, group: 810, cpu: (151 + 2307) * 10 * time.Millisecond},
+			"812 (nginx) S 811 810 27 0 -1 4194368 310 0 0 0 151 2307 9 40 20 0 1 0 98765 57380864 1404\n",
+			process{pid: 812, parent: 811, group: 810, cpu: (151 + 2307 + 9 + 40) * 10 * time.Millisecond},
 		},
 		{
 			"spaces and parentheses in the name",
-			"5 (a) (b c) R 4 3 2 0 -1 0 0 0 0 0 1 2 0 0\n",
+			"5 (a) (b c) R 4 3 2 0 -1 0 0 0 0 0 1 2 0 0 20 0\n",
 			process{pid: 5, parent: 4, group: 3, cpu: 30 * time.Millisecond},
 		},
 	}
@@ -35,7 +35,7 @@ func TestParseStat(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"", "5 name S 1", ") (", "5 (x) R 4 3", "x (x) R 4 3 2 0 -1 0 0 0 0 0 1 2 0 0"} {
+	for _, text := range []string{"", "5 name S 1", ") (", "5 (x) R 4 3", "5 (x) R 4 3 2 0 -1 0 0 0 0 0 1 2 0", "5 (x) R 4 3 2 0 -1 0 0 0 0 0 1 2 y 0", "x (x) R 4 3 2 0 -1 0 0 0 0 0 1 2 0 0"} {
 		if got, err := parseStat([]byte(text)); err == nil {
 			t.Errorf("parseStat(%q) = %+v, want an error", text, got)
 		}

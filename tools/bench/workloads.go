@@ -46,12 +46,13 @@ type workload struct {
 	conns       int
 	pipelined   int  // requests sent at once; 0 and 1 are one
 	closing     bool // Connection: close, so that every request has a connection of its own
+	few         bool // requests so costly that the check makes but a few of them
 	conditional bool // with the validator of the first answer, so that all others are 304
 	status      int
 	size        int // of the body; -1 for any
 
-	// mostSeconds bounds one run, whatever the flag says; 0 for no bound.
-	mostSeconds int
+	// mostSeconds and leastSeconds bound one run, whatever the flag says; 0 for no bound.
+	mostSeconds, leastSeconds int
 
 	targets []target
 }
@@ -138,7 +139,7 @@ func workloads() []workload {
 		ahead(peerNginxSendfile), ahead(peerNginxCopy), ahead(peerLighttpd), ahead(peerH2O),
 		times(peerCaddy, 4, "highball 4x"),
 	}
-	return append([]workload{
+	all := append([]workload{
 		{
 			name: "static-1k-64", title: "1 KiB file, 64 connections", peers: withFloor, reference: peerHighball,
 			path: smallDocument.path, conns: 64, status: 200, size: smallDocument.size, targets: small,
@@ -191,12 +192,13 @@ func workloads() []workload {
 			targets: []target{times(peerNetHTTP, 2, "adapter 2x")},
 		},
 	}, pythonWorkloads()...)
+	return append(all, cgiWorkloads()...)
 }
 
 // secondsOf returns how long one run of the workload takes.
 func (w workload) secondsOf(wanted int) int {
 	if w.mostSeconds > 0 {
-		return min(wanted, w.mostSeconds)
+		wanted = min(wanted, w.mostSeconds)
 	}
-	return wanted
+	return max(wanted, w.leastSeconds)
 }

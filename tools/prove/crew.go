@@ -20,9 +20,14 @@ type crew struct {
 	address string
 	clients int
 	request func(client, n int) []byte // the nth request of a client
+	pause   time.Duration              // between an answer and the next request
+
+	// note is told of each answer and how long it took, one at a time; it may be nil.
+	note func(answer *http.Response, took time.Duration)
 
 	mu       sync.Mutex
 	statuses map[int]int
+	opened   int    // connections
 	failures int    // requests without an answer
 	first    string // the first failure
 	slowest  time.Duration
@@ -33,6 +38,26 @@ type crew struct {
 func asking(srv *server, clients int, path string) *crew {
 	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, srv.address)
 	return &crew{address: srv.address, clients: clients, request: func(int, int) []byte { return request }}
+}
+
+// parting returns a crew whose clients have a connection for each request, and say so.
+func parting(srv *server, clients int, path string) *crew {
+	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, srv.address)
+	return &crew{address: srv.address, clients: clients, request: func(int, int) []byte { return request }}
+}
+
+// start has the crew work until stop is called, which returns when all have stopped. It may be called several times.
+func (c *crew) start(ctx context.Context) (stop func()) {
+	working, cancel := context.WithCancel(ctx)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		c.work(working, 0)
+	}()
+	return func() {
+		cancel()
+		<-worked
+	}
 }
 
 // work makes so many requests per client, or, when each is 0, as many as it can until ctx ends. A client that loses its
@@ -60,6 +85,9 @@ func (c *crew) work(ctx context.Context, each int) {
 					conn.Close()
 					conn = nil
 				}
+				if c.pause > 0 {
+					_ = pauseFor(ctx, c.pause) // the loop looks at ctx itself
+				}
 			}
 			if conn != nil {
 				conn.Close()
@@ -81,6 +109,9 @@ func (c *crew) connect(ctx context.Context) (*crewConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened++
 	return &crewConn{Conn: conn, in: bufio.NewReader(conn)}, nil
 }
 
@@ -110,6 +141,9 @@ func (c *crew) ask(conn *crewConn, request []byte) error {
 			c.seen[worker] = now
 		}
 	}
+	if c.note != nil {
+		c.note(response, now.Sub(began))
+	}
 	conn.over = response.Close
 	return nil
 }
@@ -132,6 +166,13 @@ func (c *crew) firstAnswers() map[string]time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.seen)
+}
+
+// connections returns how many connections were made.
+func (c *crew) connections() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened
 }
 
 // answers returns how many requests were answered, and how many of them by 200.
