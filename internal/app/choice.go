@@ -9,7 +9,7 @@ import (
 )
 
 // choice returns the handler of what answers at one path, no two for the same method.
-func choice(places []place) (highball.Handler, error) {
+func choice(places []*place) (highball.Handler, error) {
 	if len(places) == 1 && places[0].methods == nil {
 		return places[0].handler, nil
 	}

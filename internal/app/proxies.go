@@ -56,34 +56,14 @@ func (o *opening) rewrites(s *config.Site) error {
 	return together(errs...)
 }
 
-// rewritten returns a handler that has next answer the requests for a listener, with the paths of those hosts rewritten that ask for it.
-func (o *sites) rewritten(listener string, hosts []string, next highball.Handler) (highball.Handler, error) {
-	mux := highball.NewMux()
-	found := false
-	for _, host := range hosts {
-		h := next
-		i := slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && slices.Contains(w.listen, listener) })
-		if i < 0 {
-			i = slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && w.listen == nil })
-		}
-		if i >= 0 {
-			var err error
-			if h, err = rewrite.New(o.rewriters[i].rules, next); err != nil {
-				return nil, err
-			}
-			found = true
-		}
-		if err := mux.Handle(host+"/", h); err != nil {
-			return nil, err
-		}
+// rewritten returns a handler that has next answer the requests for a host by a listener, with their paths rewritten if the site asks for it.
+func (o *sites) rewritten(listener, host string, next highball.Handler) (highball.Handler, error) {
+	i := slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && slices.Contains(w.listen, listener) })
+	if i < 0 {
+		i = slices.IndexFunc(o.rewriters, func(w rewriter) bool { return w.host == host && w.listen == nil })
 	}
-	if !found {
+	if i < 0 {
 		return next, nil
 	}
-	if !slices.Contains(hosts, "") {
-		if err := mux.Handle("/", next); err != nil {
-			return nil, err
-		}
-	}
-	return mux, nil
+	return rewrite.New(o.rewriters[i].rules, next)
 }

@@ -3,8 +3,11 @@ package app
 import (
 	"cmp"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"highball"
 	"highball/internal/config"
@@ -48,29 +51,61 @@ func (o *sites) byListener() (highball.Handler, error) {
 	}), nil
 }
 
-// placesAt returns the places at a listener, and their hosts. The sites that name the listener go before those that name none.
-func (o *sites) placesAt(listener string) (places []place, hosts []string) {
+// hostsAt returns the places at a listener by their hosts, and these in the order of the configuration. The sites that name the listener go before those
+// that name none.
+func (o *sites) hostsAt(listener string) (hosts []string, of map[string][]*place) {
 	named := make(map[string]bool)
-	for _, p := range o.places {
-		if slices.Contains(p.listen, listener) {
+	for i := range o.places {
+		if p := &o.places[i]; p.listen != nil && slices.Contains(p.listen, listener) {
 			named[p.host] = true
 		}
 	}
-	for _, p := range o.places {
+	of = make(map[string][]*place)
+	for i := range o.places {
+		p := &o.places[i]
 		if p.listen == nil && !named[p.host] || slices.Contains(p.listen, listener) {
-			places = append(places, p)
-			if !slices.Contains(hosts, p.host) {
+			if of[p.host] == nil {
 				hosts = append(hosts, p.host)
 			}
+			of[p.host] = append(of[p.host], p)
 		}
 	}
-	return places, hosts
+	return hosts, of
 }
 
 // handlerAt returns the handler of what comes by a listener. A handler that is alone and for everything needs nobody to choose.
 func (o *sites) handlerAt(listener string) (highball.Handler, error) {
-	places, hosts := o.placesAt(listener)
-	nodes := make(nodes)
+	hosts, of := o.hostsAt(listener)
+	made := make([]highball.Handler, len(hosts))
+	errs := make([]error, len(hosts))
+	var next atomic.Int64
+	var makers sync.WaitGroup
+	for range min(len(hosts), runtime.GOMAXPROCS(0)) { // there may be very many
+		makers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(hosts); i = int(next.Add(1)) - 1 {
+				made[i], errs[i] = o.handlerOf(listener, hosts[i], of[hosts[i]])
+			}
+		})
+	}
+	makers.Wait()
+	if err := together(errs...); err != nil {
+		return nil, err
+	}
+	if len(hosts) == 1 && hosts[0] == "" {
+		return made[0], nil
+	}
+	mux := highball.NewMux()
+	for i, host := range hosts {
+		if err := mux.Handle(host+"/", made[i]); err != nil {
+			return nil, err
+		}
+	}
+	return mux, nil
+}
+
+// handlerOf returns the handler of what comes for a host by a listener.
+func (o *sites) handlerOf(listener, host string, places []*place) (highball.Handler, error) {
+	nodes := make(nodes, len(places))
 	for _, p := range places {
 		nodes.add(p)
 	}
@@ -78,58 +113,57 @@ func (o *sites) handlerAt(listener string) (highball.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.rewritten(listener, hosts, h)
+	return o.rewritten(listener, host, h)
 }
 
-// nodes are the places of a tree of hosts and paths, by both.
+// nodes are the places of a host, by their paths.
 type nodes map[string]*node
 
 // node is what answers at a path, or below it if it ends in a slash: patterns first, then what answers for every path there.
 type node struct {
-	host, path string
-	plain      []place
-	patterns   map[string][]place // by pattern
-	handler    highball.Handler   // what all that comes to; nil until it was asked for
+	path     string
+	plain    []*place
+	patterns map[string][]*place // by pattern
+	handler  highball.Handler   // what all that comes to; nil until it was asked for
 }
 
-func (all nodes) add(p place) {
+func (all nodes) add(p *place) {
 	path := p.path
 	if isPattern(path) {
 		path = path[:strings.LastIndexByte(path[:strings.IndexByte(path, '*')], '/')+1]
 	}
-	n := all[p.host+path]
+	n := all[path]
 	if n == nil {
-		n = &node{host: p.host, path: path, patterns: make(map[string][]place)}
-		all[p.host+path] = n
+		n = &node{path: path}
+		all[path] = n
 	}
 	if path == p.path {
 		n.plain = append(n.plain, p)
-	} else {
-		n.patterns[p.path] = append(n.patterns[p.path], p)
+		return
 	}
+	if n.patterns == nil {
+		n.patterns = make(map[string][]*place)
+	}
+	n.patterns[p.path] = append(n.patterns[p.path], p)
 }
 
 // handler returns the handler that chooses among all nodes, of which the one with the longest path wins that is there.
 func (all nodes) handler() (highball.Handler, error) {
-	if len(all) == 1 {
-		for _, n := range all {
-			if n.host == "" && n.path == "/" {
-				return all.handlerOf(n)
-			}
-		}
+	if n := all["/"]; n != nil && len(all) == 1 {
+		return all.handlerOf(n)
 	}
 	mux := highball.NewMux()
-	for key, n := range all {
+	for path, n := range all {
 		h, err := all.handlerOf(n)
 		if err != nil {
 			return nil, err
 		}
-		if err := mux.Handle(key, h); err != nil {
+		if err := mux.Handle(path, h); err != nil {
 			return nil, err
 		}
 		// "/shop" is the root of what is mounted at "/shop/", but it is none of the patterns below it.
 		root := strings.TrimSuffix(n.path, "/")
-		if root == n.path || root == "" || all[n.host+root] != nil {
+		if root == n.path || root == "" || all[root] != nil {
 			continue
 		}
 		if len(n.plain) == 0 {
@@ -137,7 +171,7 @@ func (all nodes) handler() (highball.Handler, error) {
 				return nil, err
 			}
 		}
-		if err := mux.Handle(n.host+root, h); err != nil {
+		if err := mux.Handle(root, h); err != nil {
 			return nil, err
 		}
 	}
@@ -166,11 +200,11 @@ func (all nodes) handlerOf(n *node) (h highball.Handler, err error) {
 	return h, nil
 }
 
-// above returns what answers below the nearest shorter path of the same host.
+// above returns what answers below the nearest shorter path.
 func (all nodes) above(n *node) (highball.Handler, error) {
 	for path := strings.TrimSuffix(n.path, "/"); path != ""; {
 		path = path[:strings.LastIndexByte(path, '/')]
-		if up := all[n.host+path+"/"]; up != nil {
+		if up := all[path+"/"]; up != nil {
 			return all.handlerOf(up)
 		}
 	}
@@ -178,7 +212,7 @@ func (all nodes) above(n *node) (highball.Handler, error) {
 }
 
 // byPattern chooses the first pattern that a path matches, in the order of config.CompareRoutes, or else next.
-func byPattern(patterns map[string][]place, next highball.Handler) (highball.Handler, error) {
+func byPattern(patterns map[string][]*place, next highball.Handler) (highball.Handler, error) {
 	type candidate struct {
 		pattern string
 		match   *regexp.Regexp

@@ -55,6 +55,11 @@ func reopenSites(c *config.Config, before *sites, apps applications, env Env, lo
 	if before != nil {
 		o.shared, o.before = before.shared, before.folders
 	}
+	count := 0
+	for i := range c.Sites {
+		count += (len(c.Sites[i].Routes) + 1) * len(hostsOf(&c.Sites[i]))
+	}
+	o.places = make([]place, 0, count) // there may be very many
 	var errs []error
 	for i := range c.Sites {
 		errs = append(errs, o.open(&c.Sites[i]))

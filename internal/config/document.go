@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"sort"
 	"strings"
@@ -51,12 +52,17 @@ func (t *table) find(key string) *entry {
 func (t *table) put(key string, pos Pos, v value) *entry {
 	v.key = key
 	e := &entry{key: key, pos: pos, value: v}
+	if t.entries == nil {
+		t.entries = make([]*entry, 0, 4) // as many as most routes have
+	}
 	t.entries = append(t.entries, e)
 	return e
 }
 
 // descend returns the table at a key, which is made if it is not there. Of an array of tables it is
 // the last one, as TOML has it.
+//
+// Of a text with faults, which has given the key to something else, it is one that nobody sees.
 func (t *table) descend(key string, pos Pos) *table {
 	e := t.find(key)
 	if e == nil {
@@ -66,6 +72,9 @@ func (t *table) descend(key string, pos Pos) *table {
 	if n := len(v.items); n > 0 {
 		v = &v.items[n-1]
 	}
+	if v.table == nil {
+		return new(table)
+	}
 	return v.table
 }
 
@@ -73,8 +82,12 @@ func (t *table) descend(key string, pos Pos) *table {
 func document(name string, text []byte) (*table, *Error) {
 	r := &reader{name: name, text: text}
 	r.indexLines()
+	read := make(chan *table, 1)
+	go func() { read <- r.read() }() // both take their time with a large text; what comes of one with faults is dropped
 	var discard map[string]any
-	if err := toml.Unmarshal(text, &discard); err != nil {
+	err := toml.Unmarshal(text, &discard)
+	root := <-read
+	if err != nil {
 		at := Pos{File: name, Line: 1, Column: 1}
 		var syntax *toml.DecodeError
 		if errors.As(err, &syntax) {
@@ -82,7 +95,7 @@ func document(name string, text []byte) (*table, *Error) {
 		}
 		return nil, &Error{Pos: at, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
 	}
-	return r.read(), nil
+	return root, nil
 }
 
 // reader builds the document.
@@ -93,7 +106,7 @@ type reader struct {
 }
 
 func (r *reader) indexLines() {
-	r.lines = []int{0}
+	r.lines = append(make([]int, 0, bytes.Count(r.text, []byte{'\n'})+1), 0)
 	for i, c := range r.text {
 		if c == '\n' {
 			r.lines = append(r.lines, i+1)

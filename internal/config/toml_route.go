@@ -74,6 +74,9 @@ func (d *decoder) routes(s *Site) func(value) {
 		var r Route
 		var t routeText
 		known := d.route(&r, &t) // one table for all: there may be very many routes
+		s.Routes = slices.Grow(s.Routes, len(v.items))
+		paths := make(map[string]bool, len(v.items)) // of the routes so far
+		patterns := false                            // are among them
 		for _, item := range v.items {
 			r, t = Route{Pos: item.pos}, routeText{}
 			before := len(d.errs)
@@ -84,7 +87,11 @@ func (d *decoder) routes(s *Site) func(value) {
 			d.checkRoute(item.table, &r, &t, len(d.errs) == before)
 			d.checkPolicy(item.table, &r.Policy)
 			if r.Path != "" {
-				d.checkPath(item.table, &r, s)
+				pattern := isPattern(r.Path)
+				if pattern || patterns || paths[r.Path] { // else none of the others can be in its way
+					d.checkPath(item.table, &r, s)
+				}
+				paths[r.Path], patterns = true, patterns || pattern
 				s.Routes = append(s.Routes, r)
 			}
 		}

@@ -175,7 +175,9 @@ func (r *cgiRun) feed(ctx context.Context, body io.Reader) error {
 	// While the script keeps the handler waiting, nobody else notices that the client leaves.
 	over := context.AfterFunc(ctx, func() { r.stop(context.Cause(ctx)) })
 	defer over()
-	b := make([]byte, 32<<10)
+	buffer := takePipeBuffer()
+	defer buffer.give()
+	b := buffer[:]
 	for {
 		n, err := body.Read(b)
 		if n > 0 {
@@ -354,7 +356,9 @@ func (r *cgiRun) limitRead(until time.Time) {
 
 // copyBody puts what the script prints into the spool, until the end.
 func (r *cgiRun) copyBody() error {
-	b := make([]byte, 32<<10)
+	buffer := takePipeBuffer()
+	defer buffer.give()
+	b := buffer[:]
 	for {
 		for r.paused.Load() {
 			<-r.resume

@@ -39,7 +39,9 @@ func readOutput(f *os.File, line func([]byte)) *output {
 func (o *output) run() {
 	defer close(o.over)
 	defer o.file.Close()
-	b := make([]byte, 16<<10)
+	buffer := takePipeBuffer()
+	defer buffer.give()
+	b := buffer[:]
 	for {
 		n, err := o.file.Read(b)
 		o.take(b[:n])
