@@ -124,7 +124,7 @@ type node struct {
 	path     string
 	plain    []*place
 	patterns map[string][]*place // by pattern
-	handler  highball.Handler   // what all that comes to; nil until it was asked for
+	handler  highball.Handler    // what all that comes to; nil until it was asked for
 }
 
 func (all nodes) add(p *place) {
