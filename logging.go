@@ -41,16 +41,15 @@ func (s *Server) tell(c *conn, r *observe.Record, began, ended int64) {
 	s.state.access.Shard(c.shard()).Append(r)
 }
 
-// recordOf returns what is known of a request that was answered.
-func (x *exchange) recordOf(end outcome) observe.Record {
+// describe makes record what is known of a request that was answered, but for its time.
+func (x *exchange) describe(record *observe.Record, end outcome) {
 	r := &x.req
-	record := observe.Record{
-		ID: r.origin.id(), Remote: r.RemoteAddr(), User: r.User(), Host: r.Host(), Method: r.Method(), Target: r.Target(), Minor: x.head.Minor,
-		Status: x.res.status, Bytes: x.sent, Aborted: end == outcomeCut,
-	}
+	record.ID = r.origin.id()
+	record.Remote, record.User, record.Host = r.RemoteAddr(), r.User(), r.Host()
+	record.Method, record.Target, record.Minor = r.Method(), r.Target(), x.head.Minor
+	record.Status, record.Bytes, record.Aborted = x.res.status, x.sent, end == outcomeCut
 	record.Referer, _ = x.head.Find(r.raw, "referer")
 	record.UserAgent, _ = x.head.Find(r.raw, "user-agent")
-	return record
 }
 
 // recordServed tells of a request that a goroutine has answered.
@@ -58,7 +57,8 @@ func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
 	if !x.timing.running() {
 		return
 	}
-	record := x.recordOf(end)
+	var record observe.Record
+	x.describe(&record, end)
 	now := s.now()
 	record.Spans = x.timing.stop(now)
 	s.tell(c, &record, x.timing.began, now)

@@ -11,8 +11,10 @@ func (c *conn) answered(x *exchange, end outcome) {
 	}
 	e := c.engine
 	e.mark = c.srv.now()
-	e.due = due{record: x.recordOf(end), began: x.timing.began, since: e.mark, there: true}
-	e.due.record.Spans = x.timing.stop(e.mark)
+	d := &e.due
+	x.describe(&d.record, end)
+	d.record.Spans = x.timing.stop(e.mark)
+	d.began, d.since, d.there = x.timing.began, e.mark, true
 }
 
 // record tells of the request that is due, if there is one, whose answer is taken at now.
