@@ -91,47 +91,64 @@ func (s *Server) Unlisten(addr string) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
+	s.state.unlistening.Lock()
+	defer s.state.unlistening.Unlock()
+	d, err := s.retire(addr)
+	if d == nil {
+		return err
+	}
+	d.close()
+	for _, d := range s.takeIdle() {
+		d.stop()
+	}
+	return nil
+}
+
+// retire takes what listens at an address out of use, and returns its driver, which is nil if there was none yet.
+func (s *Server) retire(addr string) (driver, error) {
 	st := &s.state
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if i := slices.IndexFunc(st.bound, func(b *binding) bool { return b.name == addr }); i >= 0 {
 		st.bound[i].release()
 		st.bound = slices.Delete(st.bound, i, i+1)
-		return nil
+		return nil, nil
 	}
 	i := slices.IndexFunc(st.drivers, func(d driving) bool { return d.name == addr })
 	if i < 0 {
-		return fmt.Errorf("highball: this server does not listen at %s", addr)
+		return nil, fmt.Errorf("highball: this server does not listen at %s", addr)
 	}
 	d := st.drivers[i]
 	st.drivers = slices.Concat(st.drivers[:i], st.drivers[i+1:]) // others may be reading the old one
-	d.close()
 	st.retired = append(st.retired, d)
-	s.endRetired()
-	return nil
+	return d, nil
 }
 
-// endRetired ends the retired drivers that have nothing left to do. The caller holds the lock.
-func (s *Server) endRetired() {
+// takeIdle takes the retired drivers that have nothing left to do off the list, and returns them. They do not listen any more.
+func (s *Server) takeIdle() (idle []driving) {
+	s.state.mu.Lock()
+	defer s.state.mu.Unlock()
 	var busy []driving
 	for _, d := range s.state.retired {
 		if d.idle() {
-			d.stop()
+			idle = append(idle, d)
 		} else {
 			busy = append(busy, d)
 		}
 	}
 	s.state.retired = busy
+	return idle
 }
 
 // Listeners returns the addresses that the server listens at, for another program to go on with. From then on the server leaves the
 // names of unix sockets where they are when it ends.
 func (s *Server) Listeners() ([]Listening, error) {
 	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
+	drivers := s.state.drivers // what it has now is never written over
+	s.state.mu.Unlock()
 	var all []Listening
 	var errs []error
-	for _, d := range s.state.drivers {
+	for _, d := range drivers {
 		files, err := d.listening()
 		all = append(all, Listening{d.name, d.addr, files})
 		errs = append(errs, err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -275,4 +276,61 @@ func TestQuiesce(t *testing.T) {
 	close(release)
 	<-done
 	c.Receive("GET")
+}
+
+// What is done to the listeners waits for the event loops, on which at the same time something may ask the server, as the end of a worker's
+// stream and the limit of connections do: neither may wait for the other.
+func TestListenersAndLoopsDoNotWaitForEachOther(t *testing.T) {
+	for name, change := range map[string]func(s *highball.Server) error{
+		"Listeners": func(s *highball.Server) error {
+			all, err := s.Listeners()
+			for _, l := range all {
+				for _, f := range l.Files {
+					_ = f.Close()
+				}
+			}
+			return err
+		},
+		"Unlisten": func(s *highball.Server) error { return s.Unlisten("127.0.0.1:0") },
+		"Begin": func(s *highball.Server) error {
+			if _, err := s.Listen("localhost:0"); err != nil {
+				return err
+			}
+			return s.Begin()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entered, release := make(chan struct{}), make(chan struct{})
+			srv := &highball.Server{Loops: 1, Limits: highball.Limits{Conns: 100}}
+			srv.Handler = inlineFunc{inline: func(*highball.Response, *highball.Request) bool {
+				close(entered)
+				<-release
+				return srv.InFlight() > 0
+			}}
+			s := servertest.New(t, servertest.Loop, srv)
+			c := s.Dial(t)
+			c.Send(get("/", ""))
+			<-entered
+			done := make(chan error, 1)
+			go func() { done <- change(srv) }()
+			select { // it may be through already, or wait for the turn to end
+			case err := <-done:
+				done <- err
+			case <-time.After(50 * time.Millisecond):
+			}
+			close(release)
+			select {
+			case err := <-done:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				buf := make([]byte, 1<<20)
+				t.Fatalf("still waiting after ten seconds:\n%s", buf[:runtime.Stack(buf, true)])
+			}
+			if got := c.Receive("GET"); got.Status != 200 {
+				t.Errorf("the request meanwhile got %d", got.Status)
+			}
+		})
+	}
 }

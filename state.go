@@ -40,7 +40,10 @@ type serverState struct {
 	draining  atomic.Bool
 	exchanges sync.Pool
 
-	mu       sync.Mutex // guards the following fields
+	unlistening sync.Mutex // held by Unlisten: a driver that is retired does not listen any more when another call looks
+
+	// mu guards the following fields. Event loops take it, too, so that nobody may wait for one while he holds it.
+	mu       sync.Mutex
 	bound    []*binding // by Listen, not yet served
 	drivers  []driving  // serving
 	retired  []driving  // serving what they have accepted, and no more
