@@ -92,7 +92,7 @@ func rateScope(s *config.Site, r *config.Route) string {
 // nothing of a pattern.
 func mountOf(r *config.Route) string {
 	mount, below := strings.CutSuffix(r.Path, "/")
-	if !below || isPattern(r.Path) {
+	if !below || config.IsPattern(r.Path) {
 		return ""
 	}
 	return strings.TrimPrefix(mount, strings.TrimSuffix(r.StripPrefix, "/"))

@@ -11,6 +11,7 @@ import (
 
 	"highball"
 	"highball/internal/config"
+	"highball/internal/forward"
 )
 
 // handler returns the handler that chooses among all places by the listener that a request came by, by the host that it is for, by its
@@ -20,7 +21,10 @@ func (o *sites) handler() (highball.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.proxies.before(h)
+	if len(o.proxies.Trusted) == 0 && !o.proxies.Unix {
+		return h, nil
+	}
+	return forward.New(o.proxies, h)
 }
 
 // byListener chooses among the listeners that sites name, if there are any.
@@ -128,10 +132,7 @@ type node struct {
 }
 
 func (all nodes) add(p *place) {
-	path := p.path
-	if isPattern(path) {
-		path = path[:strings.LastIndexByte(path[:strings.IndexByte(path, '*')], '/')+1]
-	}
+	path := config.Literal(p.path)
 	n := all[path]
 	if n == nil {
 		n = &node{path: path}
@@ -238,9 +239,6 @@ func byPattern(patterns map[string][]*place, next highball.Handler) (highball.Ha
 		return next
 	}), nil
 }
-
-// isPattern reports whether a route's path is a pattern.
-func isPattern(path string) bool { return strings.Contains(path, "*") }
 
 // compilePattern makes a regular expression of a pattern: "*" stands for any part of one segment, "**" for any part of the path. One that
 // ends in a slash is for all that lies below it, and for itself without the slash.

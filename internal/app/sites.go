@@ -10,16 +10,17 @@ import (
 
 	"highball"
 	"highball/internal/config"
+	"highball/internal/forward"
 	"highball/internal/policy"
 	"highball/internal/static"
 )
 
-// sites are the virtual hosts of a server, opened: whatever answers, and where. What is done to a request before a place is
-// chosen, see front of the places: proxies.go.
+// sites are the virtual hosts of a server, opened: whatever answers, and where, and what is done to a request before a place is
+// chosen.
 type sites struct {
 	places    []place
 	rewriters []rewriter
-	proxies   proxies
+	proxies   forward.Config
 	folders   []*ownFolder // of all sites
 	scripts   scripts      // of all sites
 	shared    *policy.Shared
@@ -51,7 +52,8 @@ func openSites(c *config.Config, apps applications, env Env, log *slog.Logger) (
 // reopenSites is openSites for sites that come after others, from which they take what is the same: the caches of folders, and the
 // counts of limits. The others may be nil, and remain what they are; both must be closed.
 func reopenSites(c *config.Config, before *sites, apps applications, env Env, log *slog.Logger) (*sites, error) {
-	o := &opening{sites: &sites{shared: new(policy.Shared), proxies: proxiesOf(c)}, c: c, apps: apps, env: env, log: log}
+	proxies := forward.Config{Trusted: c.TrustedProxies, Unix: c.TrustUnix, Header: c.ProxyHeader}
+	o := &opening{sites: &sites{shared: new(policy.Shared), proxies: proxies}, c: c, apps: apps, env: env, log: log}
 	if before != nil {
 		o.shared, o.before = before.shared, before.folders
 	}
@@ -97,11 +99,13 @@ func (o *opening) open(s *config.Site) error {
 		}
 		o.add(s, r.Path, r.Methods, handler)
 	}
-	if !slices.ContainsFunc(routes, func(r config.Route) bool { return r.Path == "/" }) {
+	rest := !slices.ContainsFunc(routes, func(r config.Route) bool { return r.Path == "/" })
+	if rest && (len(s.Hosts) > 0 || !reflect.ValueOf(s.Policy).IsZero()) { // or else the default site would answer, or nobody whom the policy binds
 		nothing, err := o.guard(s, &config.Route{Path: "/", Policy: s.Policy}, highball.Status(404))
-		errs = append(errs, at(s.Pos, err))
-		if len(s.Hosts) > 0 || !reflect.ValueOf(s.Policy).IsZero() {
-			o.add(s, "/", nil, nothing) // or else the default site would answer, or nobody whom the policy binds
+		if err != nil {
+			errs = append(errs, at(s.Pos, err))
+		} else {
+			o.add(s, "/", nil, nothing)
 		}
 	}
 	return together(append(errs, o.rewrites(s))...)

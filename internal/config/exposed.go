@@ -25,7 +25,7 @@ func (c *Config) exposed() {
 // picks reports whether a route is for scripts among the files below a URL, by a pattern such as "/**.php": then it answers for these, and the
 // others are meant to be read.
 func (r *Route) picks(url string) bool {
-	return r.CGI != "" && isPattern(r.Path) && strings.HasPrefix(url, literal(r.Path))
+	return r.CGI != "" && IsPattern(r.Path) && strings.HasPrefix(url, Literal(r.Path))
 }
 
 // programs returns the folder of what a route runs, or "".

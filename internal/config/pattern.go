@@ -8,11 +8,11 @@ import (
 // Of the routes that a path matches, one goes before the others: see [CompareRoutes]. A route that never comes to its turn is a fault,
 // so it has to be known which paths lie in which.
 
-// isPattern reports whether the path of a route has wildcards.
-func isPattern(path string) bool { return strings.Contains(path, "*") }
+// IsPattern reports whether the path of a route has wildcards.
+func IsPattern(path string) bool { return strings.Contains(path, "*") }
 
-// literal returns the part of a route's path that is compared letter by letter: of a pattern, up to the slash before its first wildcard.
-func literal(path string) string {
+// Literal returns the part of a route's path that is compared letter by letter: of a pattern, up to the slash before its first wildcard.
+func Literal(path string) string {
 	if star := strings.IndexByte(path, '*'); star >= 0 {
 		return path[:strings.LastIndexByte(path[:star], '/')+1]
 	}
@@ -32,7 +32,7 @@ func rank(path string) []int {
 	stars := strings.Count(path, "*")
 	switch {
 	case stars > 0:
-		return []int{1, -len(literal(path)), 0, stars - len(path), stars}
+		return []int{1, -len(Literal(path)), 0, stars - len(path), stars}
 	case strings.HasSuffix(path, "/"):
 		return []int{1, -len(path), 1}
 	}
@@ -41,7 +41,7 @@ func rank(path string) []int {
 
 // hides reports whether all requests that other is for are answered by r, since r goes before it.
 func (r *Route) hides(other *Route) bool {
-	if !isPattern(r.Path) || !strings.HasPrefix(literal(other.Path), literal(r.Path)) || CompareRoutes(r, other) >= 0 {
+	if !IsPattern(r.Path) || !strings.HasPrefix(Literal(other.Path), Literal(r.Path)) || CompareRoutes(r, other) >= 0 {
 		return false
 	}
 	for _, method := range other.Methods {

@@ -22,7 +22,7 @@ func parsePattern(s string) (string, error) {
 	}
 	// Letters in place of the stars: what is wrong with them is wrong with the pattern.
 	if err := checkRoutePath(strings.ReplaceAll(s, "*", "x")); err != nil {
-		if !isPattern(s) {
+		if !IsPattern(s) {
 			return "", err
 		}
 		return "", fault(`write it as it reads, from its first slash on, such as "/img/*.png"`, "%q cannot be the path of a route", s)

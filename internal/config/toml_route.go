@@ -87,7 +87,7 @@ func (d *decoder) routes(s *Site) func(value) {
 			d.checkRoute(item.table, &r, &t, len(d.errs) == before)
 			d.checkPolicy(item.table, &r.Policy)
 			if r.Path != "" {
-				pattern := isPattern(r.Path)
+				pattern := IsPattern(r.Path)
 				if pattern || patterns || paths[r.Path] { // else none of the others can be in its way
 					d.checkPath(item.table, &r, s)
 				}
@@ -109,10 +109,10 @@ func (d *decoder) checkRoute(t *table, r *Route, said *routeText, sound bool) {
 			d.errs.add(e.pos, fmt.Sprintf("%s has no meaning beside %s", e.key, target), "it is for a route with "+strings.Join(to, " or "))
 		}
 	}
-	if e := t.find(target); e != nil && slices.Contains([]string{"root", "cgi", "classes"}, target) && r.Path != "" && !strings.HasSuffix(r.Path, "/") && !isPattern(r.Path) {
+	if e := t.find(target); e != nil && slices.Contains([]string{"root", "cgi", "classes"}, target) && r.Path != "" && !strings.HasSuffix(r.Path, "/") && !IsPattern(r.Path) {
 		d.errs.add(t.find("path").value.pos, fmt.Sprintf("a folder cannot answer at exactly %q", r.Path), fmt.Sprintf("did you mean %q?", r.Path+"/"))
 	}
-	if r.StripPrefix != "" && r.Path != "" && !strings.HasPrefix(literal(r.Path)+"/", r.StripPrefix+"/") {
+	if r.StripPrefix != "" && r.Path != "" && !strings.HasPrefix(Literal(r.Path)+"/", r.StripPrefix+"/") {
 		d.errs.add(t.find("strip_prefix").value.pos, fmt.Sprintf("%q is not what the path %q begins with", r.StripPrefix, r.Path), "write whole segments of the path")
 	}
 	d.checkStatus(t, target, r, sound)

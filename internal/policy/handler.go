@@ -34,16 +34,14 @@ func New(cfg Config, next highball.Handler) (highball.Handler, error) {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
 	}
-	if h.idle() {
-		return next, nil
-	}
 	return h, nil
 }
 
 // saysNothing reports whether c leaves everything as it is.
 func (c *Config) saysNothing() bool {
-	return len(c.Headers) == 0 && c.CORS == nil && c.CacheControl == "" && c.Auth == nil && c.Access == nil && c.Rate == nil &&
-		c.MaxBody == nil && c.Deadline == nil && c.StripPrefix == "" && c.Maintenance == nil
+	return len(c.Headers) == 0 && c.CORS == nil && c.CacheControl == "" && c.Auth == nil && c.Rate == nil &&
+		(c.Access == nil || len(c.Access.Allow)+len(c.Access.Deny) == 0) && c.MaxBody == nil && c.Deadline == nil &&
+		strings.TrimRight(c.StripPrefix, "/") == "" && c.Maintenance == nil
 }
 
 // handler has the policies of a Config hold for another handler. What a Config leaves unset is nil here.
@@ -68,12 +66,6 @@ var (
 	_ highball.InlineHandler = (*handler)(nil)
 	_ highball.LaterHandler  = (*handler)(nil)
 )
-
-// idle reports whether h does nothing.
-func (h *handler) idle() bool {
-	return h.maintenance == nil && h.access == nil && h.rate == nil && h.auth == nil && h.editor == nil &&
-		h.maxBody == nil && h.deadline == nil && h.prefix == ""
-}
 
 func (h *handler) buildPrefix(cfg *Config) error {
 	h.prefix = strings.TrimRight(cfg.StripPrefix, "/")

@@ -1,33 +1,12 @@
 package app
 
 import (
-	"net/netip"
 	"slices"
 
 	"highball"
 	"highball/internal/config"
-	"highball/internal/forward"
 	"highball/internal/rewrite"
 )
-
-// proxies are the peers whose word on a request's client is taken.
-type proxies struct {
-	trusted []netip.Prefix
-	unix    bool
-	header  string
-}
-
-func proxiesOf(c *config.Config) proxies {
-	return proxies{c.TrustedProxies, c.TrustUnix, c.ProxyHeader}
-}
-
-// before returns a handler that has next see requests as what the proxies say. Without any proxies it is next.
-func (p proxies) before(next highball.Handler) (highball.Handler, error) {
-	if len(p.trusted) == 0 && !p.unix {
-		return next, nil
-	}
-	return forward.New(forward.Config{Trusted: p.trusted, Unix: p.unix, Header: p.header}, next)
-}
 
 // rewriter is what becomes of the paths of a host before a place is chosen.
 type rewriter struct {
