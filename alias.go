@@ -7,3 +7,6 @@ import "unsafe"
 func aliasString(b []byte) string {
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }
+
+// aliasBytes returns s as bytes without a copy, which nobody may change.
+func aliasBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"highball/internal/loop"
+	"highball/internal/observe"
 )
 
 // blockingDriver serves with a goroutine per connection: where there are no event loops, and for listeners that they
@@ -63,12 +64,14 @@ func (d *blockingDriver) begin(nc net.Conn) {
 	d.mu.Lock()
 	if limit := d.srv.settings().conns; d.ended || limit > 0 && len(d.conns) >= limit {
 		d.mu.Unlock()
+		d.srv.state.refused.Add(1)
 		_, _, _ = c.link.Write(d.srv.state.refusal, nil, time.Second) // a courtesy
 		c.link.Close()
 		return
 	}
 	d.conns[c] = struct{}{}
 	d.mu.Unlock()
+	c.openBook()
 	d.serves.Add(1)
 	go func() {
 		defer d.remove(c)
@@ -88,20 +91,60 @@ func (c *conn) serveAll() {
 
 // expiredBlocking is Expired for a connection without a loop, whose timeouts are only set while a handler runs.
 func (c *conn) expiredBlocking() {
-	b := c.link.(*loop.Blocking)
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
+	c.interruptBlocking(&byDeadline)
+}
+
+// interruptBlocking is interrupt for a connection without a loop.
+func (c *conn) interruptBlocking(why *interruption) bool {
+	b := c.link.(*loop.Blocking)
 	switch {
 	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
 		x := c.x
-		c.srv.logExpired(c, x)
-		b.Intervene(c.srv.timeoutAnswer(x))
-		c.cancel(ErrHandlerDeadline)
+		c.ends(why.ending)
+		answer := c.srv.interruptionAnswer(x, why)
+		c.srv.logInterrupted(c, x, why, answer)
+		b.Intervene(answer)
+		c.cancel(why.cause)
 	case c.phase.CompareAndSwap(phaseStarted, phaseCut):
+		c.ends(why.ending)
 		b.Intervene(nil)
-		c.cancel(ErrHandlerDeadline)
+		c.cancel(why.cause)
+	default:
+		return false
+	}
+	return true
+}
+
+// censusBlocking is census for a connection without a loop, of which less is known.
+func (c *conn) censusBlocking(n *observe.Connections) {
+	switch {
+	case c.phase.Load() != phaseNone:
+		n.Handling++
+	case c.waiting.Load():
+		n.Idle++
+	default:
+		n.Reading++
 	}
 }
+
+func (d *blockingDriver) visit(f func(c *conn), done func()) {
+	d.mu.Lock()
+	all := make([]*conn, 0, len(d.conns))
+	for c := range d.conns {
+		all = append(all, c)
+	}
+	d.mu.Unlock()
+	go func() {
+		defer done()
+		for _, c := range all {
+			f(c)
+		}
+	}()
+}
+
+func (d *blockingDriver) loops() []LoopState { return nil }
 
 // remove forgets a connection that has ended or, before that, was hijacked.
 func (d *blockingDriver) remove(c *conn) {
@@ -113,6 +156,7 @@ func (d *blockingDriver) remove(c *conn) {
 	if !known {
 		return
 	}
+	c.closeBook()
 	defer d.serves.Done()
 	if vacant {
 		select {

@@ -21,6 +21,8 @@ type body struct {
 	ready   int // bytes of payload that chunks has passed and that are still buffered
 	trailer Header
 	err     error // the end of all reading; io.EOF once complete
+
+	seen []byte // the first bytes, if there is room for any
 }
 
 // source is where a body's bytes come from.
@@ -85,6 +87,9 @@ func (b *body) Read(p []byte) (n int, err error) {
 		n, err = b.readLength(p)
 	}
 	b.got += int64(n)
+	if free := cap(b.seen) - len(b.seen); free > 0 {
+		b.seen = append(b.seen, p[:min(n, free)]...)
+	}
 	if err != nil {
 		b.err = err
 	} else if b.limit >= 0 && b.got > b.limit {

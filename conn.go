@@ -64,7 +64,9 @@ type conn struct {
 	leave   atomic.Pointer[context.CancelCauseFunc] // of the running handler's context
 	report  atomic.Pointer[func()]                  // the running handler's, see Request.OnDeadline
 
-	owed *owed // what is told of the last answer when the client has taken it
+	book   *book         // nil unless somebody wants to read it
+	ending atomic.Uint32 // see ends
+	owed   *owed         // what is told of the last answer when the client has taken it
 
 	remote     netip.AddrPort
 	told       netip.AddrPort // the client's address as a proxy has told it for the present request; guarded by expiry for the deadline
@@ -100,7 +102,11 @@ func (c *conn) refuse(x *exchange, b []byte, cause *h1.Error) {
 	x.res.ErrorPage(cause.Status)
 	_ = x.res.finish() // the connection ends in any case
 	c.srv.state.log.Debug("request refused", "client", c.peer(), "status", cause.Status, "reason", cause.Reason)
-	c.srv.recordRefusal(c, x, cause.Status)
+	if cause.Status == 408 {
+		c.ends(endSlowHead)
+	}
+	c.ends(endMalformed)
+	c.srv.recordRefusal(c, x, b, cause.Status)
 	x.head.Reset()
 	x.res.header.Reset()
 }

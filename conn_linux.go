@@ -2,6 +2,7 @@ package highball
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"highball/internal/h1"
@@ -13,16 +14,34 @@ import (
 
 // engine is what the connections of one event loop have in common.
 type engine struct {
-	index  int
-	at     string // the address that the loop's connections were made to, as it was asked for
-	inline *exchange
-	out    []byte // for the inline answers of one turn; nil while they are made
-	mark   int64  // the moment up to which the turn's time is accounted for, on the server's clock
-	due    due
-	turn   Turn
-	mail   mail
-	input  []byte // what peers send; made for the first of them
+	index   int
+	at      string // the address that the loop's connections were made to, as it was asked for
+	inline  *exchange
+	out     []byte       // for the inline answers of one turn; nil while they are made
+	woke    int64        // when the present turn began, as far as requests are concerned
+	longest atomic.Int64 // of the turns since somebody has asked
+	conns   atomic.Int64
+	mark    int64 // the moment up to which the turn's time is accounted for, on the server's clock
+	due     due
+	turn    Turn
+	mail    mail
+	input   []byte // what peers send; made for the first of them
 	workers
+}
+
+// begin begins a connection's part of a turn, which the loop has begun at now.
+func (e *engine) begin(now int64) {
+	if now > e.woke {
+		e.woke, e.mark = now, max(now, e.mark)
+	}
+}
+
+// endTurn notes how long the turn has been, as far as requests have shown.
+func (e *engine) endTurn() {
+	if d := e.mark - e.woke; d > e.longest.Load() {
+		e.longest.Store(d)
+	}
+	e.turn.end()
 }
 
 // takeOut returns a buffer for the answers of one turn, which endInput gives back.
@@ -44,11 +63,15 @@ var _ loop.Session = (*conn)(nil)
 // Open implements loop.Session.
 func (c *conn) Open() {
 	c.id, c.count = c.srv.state.nextID.Add(1), 0
+	c.engine.conns.Add(1)
+	c.openBook()
 	c.x, c.fate, c.fresh = nil, fateNext, true
 	c.phase.Store(phaseNone)
 	c.remote, c.remoteText = c.lc.RemoteAddr(), ""
 	c.local = netip.AddrPort{}
 	if limit := c.srv.settings().conns; limit > 0 && c.srv.openConns() > limit {
+		c.srv.state.refused.Add(1)
+		c.ends(endFull)
 		c.lc.Send(c.srv.state.refusal)
 		c.leaveAfterFlush(fateLinger)
 		return
@@ -61,7 +84,7 @@ func (c *conn) Input(b []byte) {
 	if c.fate != fateNext {
 		return
 	}
-	c.engine.mark = c.lc.Now()
+	c.engine.begin(c.lc.Now())
 	x := c.x
 	if x == nil {
 		x = c.engine.inline
@@ -100,10 +123,13 @@ func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 	}
 	switch {
 	case next == stepAbort:
+		c.ends(endFailure)
 		c.lc.Abort()
 	case next == stepClose:
+		c.ends(endAfterAnswer)
 		c.leaveAfterFlush(fateClose)
 	case next == stepLinger:
+		c.ends(endAfterAnswer)
 		c.leaveAfterFlush(fateLinger)
 	case c.lc.Pending() > 0:
 		c.lc.SetTimeout(c.writeTimeout())
@@ -129,12 +155,13 @@ const (
 
 // answerInline answers requests from b, as far as that goes without blocking, into x.out.
 func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
+	there := c.engine.woke // what the client has sent
 	for range requestsPerTurn {
 		if len(b) == 0 {
 			return b, stepWait
 		}
 		if c.srv.state.observed && !x.timing.running() {
-			x.timing.start(c.engine.mark)
+			x.timing.startQueued(there, c.engine.mark)
 		}
 		switch x.head.Parse(b, &c.srv.settings().limits) {
 		case h1.NeedData:
@@ -156,6 +183,7 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 			return b, stepServe
 		}
 		b = b[size:]
+		there = c.engine.mark // what was sent ahead begins when its turn comes
 		c.fresh = false
 		closing := x.res.closing
 		x.head.Reset()
@@ -216,7 +244,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	if err == ErrAbort {
 		x.out = x.out[:mark]
-		c.answered(x, outcomeCut)
+		c.answered(x, mark, outcomeCut)
 		x.res.header.Reset()
 		return true, err
 	}
@@ -227,7 +255,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 		x.res.ErrorPage(500)
 		_ = x.res.finish() // it cannot fail: it is our own page, into memory
 	}
-	c.answered(x, outcomeWhole)
+	c.answered(x, mark, outcomeWhole)
 	return true, nil
 }
 
@@ -289,7 +317,10 @@ func (c *conn) detach(x *exchange, rest, out []byte) {
 func (c *conn) own(x *exchange, rest []byte) *exchange {
 	y := c.srv.state.takeExchange()
 	y.head, x.head = x.head, y.head
-	y.req.edits, x.req.edits = x.req.edits, y.req.edits
+	y.req.route = x.req.route
+	if x.req.edits.dirty {
+		y.req.edits, x.req.edits = x.req.edits, y.req.edits
+	}
 	y.conn, x.conn = c, nil
 	y.timing.take(&x.timing)
 	y.receive(rest)
@@ -338,25 +369,20 @@ func (c *conn) Flushed() {
 }
 
 // EOF implements loop.Session. A client that has ended its sending before a request was complete wants no answer.
-func (c *conn) EOF() { c.lc.Close() }
+func (c *conn) EOF() {
+	c.ends(endOfStream)
+	c.lc.Close()
+}
 
 // Expired implements loop.Session.
 func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
-	case c.await.pending != nil:
-		c.expireLater()
-	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
-		x := c.x // the goroutine leaves it alone until it has seen the phase
-		c.lc.Intervene(c.srv.timeoutAnswer(x))
-		c.srv.logExpired(c, x)
-		c.cancel(ErrHandlerDeadline)
-	case c.phase.CompareAndSwap(phaseStarted, phaseCut):
-		c.lc.Intervene(nil)
-		c.cancel(ErrHandlerDeadline)
+	case c.interrupt(&byDeadline):
 	case !c.lc.Looped():
 	case c.lc.Pending() > 0:
+		c.ends(endSlowClient)
 		c.lc.Abort()
 	case c.x != nil && len(c.x.buffered()) > 0:
 		x := c.x
@@ -367,8 +393,34 @@ func (c *conn) Expired() {
 		c.srv.state.giveExchange(c.keep(x, nil))
 		c.leaveAfterFlush(fateLinger)
 	default:
+		c.ends(endIdle)
 		c.lc.Close()
 	}
+}
+
+// interrupt ends the request that a handler is at in its place, and reports whether there was one. The caller holds expiry, on the loop's goroutine.
+func (c *conn) interrupt(why *interruption) bool {
+	if !c.looped() {
+		return c.interruptBlocking(why)
+	}
+	switch {
+	case c.pends():
+		c.interruptLater(why)
+	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
+		x := c.x // the goroutine leaves it alone until it has seen the phase
+		c.ends(why.ending)
+		answer := c.srv.interruptionAnswer(x, why)
+		c.lc.Intervene(answer)
+		c.srv.logInterrupted(c, x, why, answer)
+		c.cancel(why.cause)
+	case c.phase.CompareAndSwap(phaseStarted, phaseCut):
+		c.ends(why.ending)
+		c.lc.Intervene(nil)
+		c.cancel(why.cause)
+	default:
+		return false
+	}
+	return true
 }
 
 // Left implements loop.Session.
@@ -399,6 +451,7 @@ func (c *conn) Drain() {
 		case left > 0:
 			c.lc.SetTimeout(left)
 		default:
+			c.ends(endDrain)
 			c.lc.Close()
 		}
 	}
@@ -406,9 +459,11 @@ func (c *conn) Drain() {
 
 // Closed implements loop.Session.
 func (c *conn) Closed() {
+	c.engine.conns.Add(-1)
 	if c.owed != nil {
 		c.settleOwed(outcomeCut)
 	}
+	defer c.closeBook()
 	if c.looped() && c.await.pending != nil {
 		c.endAwait(ErrServerClosed)
 	}

@@ -28,17 +28,22 @@ func housePolicy() policy {
 			{pkg: ".", ours: "internal/h1 internal/loop internal/observe internal/route", inTests: "internal/config internal/servertest"},
 			// Level 2 are the handlers, which never import each other.
 			{pkg: "internal/static", ours: ".", inTests: "internal/servertest"},
-			{pkg: "internal/gateway", ours: ".", inTests: "internal/servertest"},
+			{pkg: "internal/gateway", ours: ".", inTests: "internal/observe internal/servertest"},
 			// So are those that stand around another one.
 			{pkg: "internal/compress", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/forward", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/policy", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/rewrite", ours: ".", inTests: "internal/servertest"},
 			{pkg: "internal/admin", ours: ". internal/observe", inTests: "internal/servertest"},
+			// What shows a running server speaks in the control interface's messages.
+			{pkg: "internal/dashboard", ours: ".", inTests: "internal/admin internal/servertest"},
+			{pkg: "internal/metrics", ours: ". internal/admin internal/observe", inTests: "internal/servertest"},
+			{pkg: "internal/otlp", ours: "internal/observe", inTests: "internal/servertest"},
+			{pkg: "internal/top", ours: "internal/admin", inTests: "internal/servertest"},
 			// What every handler is tested with is for tests alone.
 			{pkg: "internal/servertest", ours: "."},
 			// Level 3 makes a server of a configuration.
-			{pkg: "internal/app", ours: ". internal/admin internal/compress internal/config internal/forward internal/gateway internal/observe internal/policy internal/rewrite internal/static", inTests: "internal/servertest"},
+			{pkg: "internal/app", ours: ". internal/admin internal/compress internal/config internal/dashboard internal/forward internal/gateway internal/metrics internal/observe internal/otlp internal/policy internal/rewrite internal/static internal/top", inTests: "internal/servertest"},
 			// Level 4 is the command.
 			{pkg: "cmd/highball", ours: "internal/app"},
 			// Examples are what anybody could write.
@@ -47,7 +52,7 @@ func housePolicy() policy {
 		},
 		// Packages that only some may use, in code that is not a test. A path covers what lies below it.
 		reserved: []reservation{
-			{"net/http", ". internal/admin internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates, and package admin is a client, too"},
+			{"net/http", ". internal/admin internal/otlp internal/static internal/servertest", "a second HTTP server beside ours: the adapters need its types, package static its constants and dates, and packages admin and otlp are clients"},
 			{"github.com/pelletier/go-toml", "internal/config", "configuration is read in one place"},
 			{"github.com/spf13", "cmd/highball", "the command line is read in one place"},
 			{"github.com/lmittmann/tint", "internal/app", "everybody else logs to the logger that is handed down"},
@@ -57,6 +62,13 @@ func housePolicy() policy {
 			{"github.com/andybalholm/brotli", "internal/compress", "bodies are encoded in one place"},
 			{"golang.org/x/crypto", "internal/policy", "passwords are checked in one place"},
 			{"github.com/tg123/go-htpasswd", "internal/policy", "passwords are checked in one place"},
+			{"github.com/DeRuina/timberjack", "internal/observe", "log files are rotated in one place"},
+			{"github.com/prometheus", "internal/metrics", "metrics are exposed in one place"},
+			{"go.opentelemetry.io", "internal/otlp", "spans are exported in one place"},
+			{"google.golang.org/protobuf", "internal/otlp", "spans are exported in one place"},
+			{"charm.land/bubbletea", "internal/top", "the terminal is drawn on in one place"},
+			{"github.com/charmbracelet", "internal/top", "the terminal is drawn on in one place"},
+			{"github.com/chromedp", "", "it is for tests"},
 			{"github.com/coreos/go-systemd", "internal/app", "the service manager is spoken to in one place"},
 			{"unsafe", ". internal/loop", "bytes that alias a buffer, and raw system calls, each with its benchmark"},
 			{"C", "", "the binary is built without a C compiler"},

@@ -56,11 +56,17 @@ type edits struct {
 	moved    bool          // by Rewrite
 	told     bool          // by SetClient
 	deadline time.Duration // for what begins on the event loop; 0 is the server's
+	timed    bool          // by TimeResponse
+	dirty    bool          // anything of this was set
 }
 
 // undo makes r what the client has sent.
 func (r *Request) undo() {
+	r.route, r.stack = nil, ""
 	e := &r.edits
+	if !e.dirty {
+		return
+	}
 	if e.moved {
 		r.path = e.path
 	}
@@ -73,21 +79,27 @@ func (r *Request) undo() {
 
 // keep prepares what was done to r for the time after ServeLater, when the read buffer that strings alias is used again.
 func (e *edits) keep() {
+	if !e.dirty {
+		return
+	}
 	e.host, e.scheme, e.user = strings.Clone(e.host), strings.Clone(e.scheme), strings.Clone(e.user)
 	e.path, e.rawPath, e.query, e.moved = "", "", "", false
 }
 
 // EditResponse has e edit the head of the response to r. Several are called in the order of these calls.
-func (r *Request) EditResponse(e HeadEditor) { r.edits.editors = append(r.edits.editors, e) }
+func (r *Request) EditResponse(e HeadEditor) {
+	r.edits.editors, r.edits.dirty = append(r.edits.editors, e), true
+}
 
 // EncodeResponse has e encode the body of the response to r. It has no effect on an answer by a [Later]: a handler that would
 // have its response encoded declines in ServeLater.
-func (r *Request) EncodeResponse(e Encoder) { r.edits.encoder = e }
+func (r *Request) EncodeResponse(e Encoder) { r.edits.encoder, r.edits.dirty = e, true }
 
 // SetClient has the request come from addr, by scheme, and for host, of which a proxy in between has told. What is not valid or
 // is empty leaves what was there.
 func (r *Request) SetClient(addr netip.AddrPort, scheme, host string) {
 	e := &r.edits
+	e.dirty = true
 	if addr.IsValid() {
 		e.client, e.told = addr, true
 		r.origin.setClient(addr)
@@ -106,7 +118,11 @@ func (r *Request) SetClient(addr netip.AddrPort, scheme, host string) {
 func (r *Request) PeerAddr() netip.AddrPort { return r.origin.remote() }
 
 // SetUser names the user that has made the request, for applications and the access log.
-func (r *Request) SetUser(name string) { r.edits.user = name }
+func (r *Request) SetUser(name string) {
+	r.origin.hold()
+	r.edits.user, r.edits.dirty = name, true
+	r.origin.letGo()
+}
 
 // SetID names the request, as a trusted proxy does by X-Request-ID. A name that is longer than 128 bytes, or has other ones than visible ASCII
 // without quotes and backslashes, has no effect.
@@ -130,7 +146,7 @@ func (r *Request) Rewrite(path, query string) error {
 	}
 	e := &r.edits
 	if !e.moved {
-		e.path, e.moved = r.path, true
+		e.path, e.moved, e.dirty = r.path, true, true
 	}
 	r.path, e.rawPath, e.query = canonical, raw, query
 	return nil

@@ -16,6 +16,7 @@ const (
 	inputSize = 4 << 10   // a received message's first buffer
 	keepSize  = 64 << 10  // buffers that have grown beyond it are not kept for the next exchange
 	joinSize  = 16 << 10  // bytes up to which a body is copied behind its head rather than written by itself
+	seenSize  = 1 << 10   // bytes of a body that records tell, where they do
 	inlineMax = 256 << 10 // bytes of inline answers that are gathered before a loop writes
 )
 
@@ -40,6 +41,8 @@ type exchange struct {
 	writing  pace
 	readBy   dueTime // of the handler's, in place of a pace
 	writeBy  dueTime
+	seen     []byte          // the head and the first bytes of the body that were sent, where records are to tell them
+	seenBody int             // bytes of the body among them
 	expected bool            // "100 Continue" was sent
 	ctx      context.Context // the handler's, nil until asked for
 }
@@ -218,6 +221,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 		x.framing = h1.ChunkedBody
 	}
 	x.decideClose(w)
+	start := len(x.out)
 	out := h1.AppendStatusLine(x.out, w.status)
 	out = x.conn.srv.appendStamp(out, x.conn.now(x), &w.header)
 	for i := range w.header.fields {
@@ -243,6 +247,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 		out = h1.AppendField(out, "Connection", "Upgrade")
 	}
 	x.out = x.appendEnd(out, w)
+	x.see(start)
 	return nil
 }
 
@@ -256,8 +261,11 @@ func (x *exchange) appendID(out []byte) []byte {
 	return append(out, "\r\n"...)
 }
 
-// appendEnd closes a head: with what it says of the connection, and the empty line.
+// appendEnd closes a head: with what it says of the phases and the connection, and the empty line.
 func (x *exchange) appendEnd(out []byte, w *Response) []byte {
+	if x.req.edits.timed && x.timing.running() {
+		out = x.timing.appendServerTiming(out, x.conn.srv.now())
+	}
 	switch {
 	case w.closing:
 		out = append(out, "Connection: close\r\n"...)
@@ -273,7 +281,14 @@ func (x *exchange) appendEnd(out []byte, w *Response) []byte {
 
 // decideClose settles whether the connection ends with this response.
 func (x *exchange) decideClose(w *Response) {
-	if x.head.Close || x.conn.srv.state.draining.Load() || hasToken(w.header.Values("Connection"), "close") {
+	switch {
+	case x.head.Close:
+		x.conn.ends(endByRequest)
+		w.closing = true
+	case x.conn.srv.state.draining.Load():
+		x.conn.ends(endDrain)
+		w.closing = true
+	case hasToken(w.header.Values("Connection"), "close"):
 		w.closing = true
 	}
 	if err := x.req.body.err; err != nil && err != io.EOF {
@@ -291,6 +306,7 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 		x.enter(observe.Stream)
 	}
 	x.decideClose(w)
+	start := len(x.out)
 	out := append(x.out, p.line...)
 	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
 	out = append(out, p.fields...)
@@ -298,6 +314,7 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 		out = x.appendID(out)
 	}
 	x.out = x.appendEnd(out, w)
+	x.see(start)
 	x.framing = h1.Length
 	return nil
 }
@@ -322,6 +339,7 @@ func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
 func (x *exchange) data(p []byte) error {
 	x.sent += int64(len(p))
 	x.traceBody(p)
+	x.seeBody(p)
 	if x.framing == h1.ChunkedBody {
 		x.out = h1.AppendChunkSize(x.out, len(p))
 		if len(p) > joinSize && x.link != nil {
@@ -343,6 +361,35 @@ func (x *exchange) data(p []byte) error {
 	return nil
 }
 
+// beginSeeing makes room for what records are to tell of the wire.
+func (x *exchange) beginSeeing() {
+	if !x.conn.srv.state.capture {
+		return
+	}
+	x.seen, x.seenBody = x.seen[:0], 0
+	if b := &x.req.body; b.err == nil && cap(b.seen) == 0 {
+		b.seen = make([]byte, 0, seenSize)
+	} else {
+		b.seen = b.seen[:0]
+	}
+}
+
+// see keeps the head that begins at start in x.out, for a record. Of what is answered on a loop, x.out has it all until that record is made.
+func (x *exchange) see(start int) {
+	if x.conn.srv.state.capture && x.link != nil {
+		x.seen = append(x.seen[:0], x.out[start:]...)
+		x.seenBody = 0
+	}
+}
+
+// seeBody keeps the first bytes of the body.
+func (x *exchange) seeBody(p []byte) {
+	if x.conn.srv.state.capture && x.link != nil && x.seenBody < seenSize {
+		p = p[:min(len(p), seenSize-x.seenBody)]
+		x.seen, x.seenBody = append(x.seen, p...), x.seenBody+len(p)
+	}
+}
+
 func (x *exchange) traceBody(p []byte) {
 	if t := x.conn.srv.state.tracer; t != nil && len(p) > 0 {
 		t.ResponseBody(x.conn.id, x.conn.peer(), p, int64(len(p)))
@@ -362,8 +409,10 @@ func (x *exchange) file(f *os.File, offset, n int64) error {
 	}
 	for n > 0 {
 		was := x.enter(observe.Send)
+		before := x.timing.spans[observe.Send]
 		moved, waited, err := x.link.SendFile(f, offset, n, x.writeBy.patience(&x.writing))
 		x.enter(was)
+		x.timing.readFor(x.timing.spans[observe.Send] - before - waited)
 		x.writing.moved += moved
 		x.writing.waited += waited
 		x.sent += moved
@@ -432,6 +481,7 @@ func (x *exchange) reset() {
 	x.in = kept(x.in)
 	x.out = kept(x.out)
 	x.res.buf = kept(x.res.buf)
+	x.seen = kept(x.seen)
 }
 
 // kept returns an empty buffer, p's own unless it has grown large.

@@ -53,9 +53,10 @@ func (x *exchange) hijack() (net.Conn, []byte, error) {
 		return nil, nil, err
 	}
 	c, phase := x.conn, x.conn.phase.Load()
-	if !c.settle() {
+	if !c.settleAlone() {
 		return nil, nil, ErrHandlerDeadline
 	}
+	c.ends(endHijacked)
 	own := &conn{srv: c.srv, id: c.id, x: x, remote: c.remote, local: c.localAddr()}
 	leave, driver := c.leave.Swap(nil), c.driver
 	own.leave.Store(leave)

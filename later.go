@@ -25,12 +25,21 @@ type Pending interface {
 	Done(t *Turn, err error)
 }
 
+// Sampled is an optional further interface of a Pending whose program was looked at when the request had become slow.
+type Sampled interface {
+	Pending
+	// SlowStack returns where the program was, as SetStack and WithStack tell it, or "". It is called, on an event loop, for a request that was
+	// answered in the place of whoever was to answer it.
+	SlowStack() string
+}
+
 // Later is the right to answer one request, see LaterHandler. It is a value and may be copied; the first use counts. Its
 // methods may be called from any goroutine: on an event loop with the turn that was passed to the caller, else with nil.
 type Later struct {
 	c      *conn
 	serial uint32
 	took   time.Duration
+	stack  string
 }
 
 // Took returns l with the word that it took d to make the answer, or its beginning. What was before that was waiting for somebody to

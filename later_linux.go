@@ -43,13 +43,15 @@ func (m *letter) open() {
 	case m.head != nil:
 		c.sendLater(m)
 	case m.serve != nil:
+		c.x.req.stack = m.stack
 		c.x.timing.took(m.took, c.lc.Now())
 		if c.await.serve = m.serve; c.lc.Pending() == 0 {
 			c.detachLater()
 		} // else Flushed does it
 	default:
-		c.engine.mark = c.lc.Now()
-		c.answered(c.x, outcomeCut)
+		c.ends(endFailure)
+		c.engine.begin(c.lc.Now())
+		c.answered(c.x, 0, outcomeCut)
 		c.record(c.engine.mark)
 		c.endAwait(nil)
 		c.lc.Close()
@@ -117,6 +119,11 @@ func (c *conn) sendLater(m *letter) {
 	if t := c.srv.state.tracer; t != nil {
 		t.Request(c.id, c.peer(), x.buffered()[:size])
 	}
+	x.req.stack = m.stack
+	if x.req.edits.timed && x.timing.running() {
+		x.timing.took(m.took, c.srv.now()) // it is to be said in the head
+		m.took = 0
+	}
 	err := x.reply(m)
 	c.endAwait(nil)
 	if err != nil {
@@ -126,9 +133,9 @@ func (c *conn) sendLater(m *letter) {
 	if err != nil {
 		end = outcomeCut
 	}
-	c.engine.mark = c.lc.Now()
+	c.engine.begin(c.lc.Now())
 	x.timing.took(m.took, c.engine.mark)
-	c.answered(x, end)
+	c.answered(x, 0, end)
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()
@@ -205,12 +212,16 @@ func (c *conn) continuation() (f func(w *Response, r *Request) error) {
 	return f
 }
 
-// expireLater answers 504 for a request that was not answered in time.
-func (c *conn) expireLater() {
+// interruptLater answers a request in the place of whoever was to answer it later.
+func (c *conn) interruptLater(why *interruption) {
 	x := c.x
-	answer := c.srv.timeoutAnswer(x)
-	c.srv.recordExpired(c, x)
-	c.endAwait(ErrHandlerDeadline)
+	answer := c.srv.interruptionAnswer(x, why)
+	c.ends(why.ending)
+	if p, ok := c.await.pending.(Sampled); ok {
+		x.req.stack = p.SlowStack()
+	}
+	c.srv.recordInterrupted(c, x, why, answer)
+	c.endAwait(why.cause)
 	x.head.Reset()
 	c.srv.state.giveExchange(c.keep(x, nil))
 	c.lc.Resume()

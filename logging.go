@@ -1,6 +1,8 @@
 package highball
 
 import (
+	"iter"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ const (
 // due is a request that was answered in this turn, and of which nobody has been told yet. The strings of its record are valid in this turn.
 type due struct {
 	record observe.Record
+	wire   observe.Wire // of the record
 	began  int64
 	since  int64 // the answer has been on its way
 	there  bool
@@ -38,7 +41,16 @@ func (d *due) tell(c *conn, now int64) {
 // tell appends the record of a request to the logs, which has all but when that was.
 func (s *Server) tell(c *conn, r *observe.Record, began, ended int64) {
 	r.Time, r.Duration = s.wall(began), time.Duration(ended-began)
-	s.state.access.Shard(c.shard()).Append(r)
+	shard := c.shard()
+	if s.state.access != nil {
+		s.state.access.Shard(shard).Append(r)
+	}
+	for _, sink := range s.state.sinks {
+		sink.Take(shard, r)
+	}
+	if c.book != nil {
+		c.book.enter(r, c.count)
+	}
 }
 
 // describe makes record what is known of a request that was answered, but for its time.
@@ -50,6 +62,43 @@ func (x *exchange) describe(record *observe.Record, end outcome) {
 	record.Status, record.Bytes, record.Aborted = x.res.status, x.sent, end == outcomeCut
 	record.Referer, _ = x.head.Find(r.raw, "referer")
 	record.UserAgent, _ = x.head.Find(r.raw, "user-agent")
+	record.Received, record.Route, record.Stack = r.body.got, r.route, r.stack
+	if st := &x.conn.srv.state; st.traces {
+		record.Traceparent, record.Tracestate = x.traceContext()
+	}
+}
+
+// traceContext returns the fields that say the trace which the request belongs to. Two parents are none (W3C Trace Context, section 3.2.1).
+func (x *exchange) traceContext() (parent, state string) {
+	parents := 0
+	for name, value := range x.fields() {
+		switch {
+		case strings.EqualFold(name, "traceparent"):
+			parent = value
+			parents++
+		case !strings.EqualFold(name, "tracestate"):
+		case state == "":
+			state = value
+		default:
+			state += "," + value
+		}
+	}
+	if parents > 1 {
+		return "", ""
+	}
+	return parent, state
+}
+
+// fields returns the fields of the request's head as they were sent.
+func (x *exchange) fields() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := range x.head.Fields {
+			f := &x.head.Fields[i]
+			if !yield(f.Name.String(x.req.raw), f.Value.String(x.req.raw)) {
+				return
+			}
+		}
+	}
 }
 
 // recordServed tells of a request that a goroutine has answered.
@@ -59,13 +108,16 @@ func (s *Server) recordServed(c *conn, x *exchange, end outcome) {
 	}
 	var record observe.Record
 	x.describe(&record, end)
+	if s.state.capture {
+		record.Wire = &observe.Wire{RequestHead: aliasBytes(x.req.raw), RequestBody: x.req.body.seen, Response: x.seen}
+	}
 	now := s.now()
 	record.Spans = x.timing.stop(now)
 	s.tell(c, &record, x.timing.began, now)
 }
 
-// recordRefusal tells of a request that was none.
-func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
+// recordRefusal tells of a request that was none, which begins with b.
+func (s *Server) recordRefusal(c *conn, x *exchange, b []byte, status int) {
 	if !s.state.observed {
 		return
 	}
@@ -74,6 +126,9 @@ func (s *Server) recordRefusal(c *conn, x *exchange, status int) {
 	began := now
 	if x.timing.running() {
 		record.Spans, began = x.timing.stop(now), x.timing.began
+	}
+	if s.state.capture {
+		record.Wire = &observe.Wire{RequestHead: b}
 	}
 	s.tell(c, &record, began, now)
 }
@@ -86,33 +141,38 @@ func (s *Server) logFailure(r *Request, err error) {
 		"status", status, "err", err)
 }
 
-// logExpired tells of a handler that has missed its deadline, in whose place the server has answered. It may be called
-// while the handler still runs: it reads only what is settled since the request began.
-func (s *Server) logExpired(c *conn, x *exchange) {
-	if report := c.report.Load(); report != nil {
-		(*report)()
-		s.recordExpired(c, x)
+// logInterrupted tells of a handler in whose place the server has answered. It may be called while the handler still runs: it reads only what is
+// settled since the request began. The caller holds the connection's expiry.
+func (s *Server) logInterrupted(c *conn, x *exchange, why *interruption, answer []byte) {
+	if report := c.report.Load(); report != nil { // it tells of both ends in its own way
+		if why == &byDeadline {
+			(*report)()
+		}
+		s.recordInterrupted(c, x, why, answer)
 		return
 	}
-	id := c.requestID()
-	s.state.log.Error("handler missed its deadline", "id", string(id.Append(nil)), "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
+	text := "handler missed its deadline"
+	if why == &byHand {
+		text = "request was ended by hand"
+	}
+	s.state.log.Error(text, "id", c.idText(), "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
 		"deadline", s.settings().deadlines.Handler)
-	s.recordExpired(c, x)
+	s.recordInterrupted(c, x, why, answer)
 }
 
-// recordExpired tells of a request that was answered by 504 in its handler's place. The handler may still run, so that of its phases no
-// more is known than the present one.
-func (s *Server) recordExpired(c *conn, x *exchange) {
+// recordInterrupted tells of a request that was given an answer in its handler's place. The handler may still run, so that of its phases no
+// more is known than the present one, and nothing of the body that it has read.
+func (s *Server) recordInterrupted(c *conn, x *exchange, why *interruption, answer []byte) {
 	p, since, ok := x.timing.present()
 	if !ok {
 		return
 	}
-	remote := c.remote
-	if c.told.IsValid() {
-		remote = c.told
-	}
 	record := observe.Record{
-		ID: c.requestID(), Remote: remote, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(), Minor: x.head.Minor, Status: 504,
+		ID: c.requestID(), Remote: c.client(), User: x.req.edits.user, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(),
+		Minor: x.head.Minor, Status: why.status, Route: x.req.route, Stack: x.req.stack,
+	}
+	if s.state.capture {
+		record.Wire = &observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: answer}
 	}
 	since = max(since, x.begun)
 	now := max(s.now(), since)
@@ -122,10 +182,11 @@ func (s *Server) recordExpired(c *conn, x *exchange) {
 	s.tell(c, &record, x.timing.began, now)
 }
 
-// timeoutAnswer is the whole 504 for a request whose handler has missed its deadline.
-func (s *Server) timeoutAnswer(x *exchange) []byte {
-	const page = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>504 Gateway Timeout</title><h1>504 Gateway Timeout</h1></html>\n"
-	b := h1.AppendStatusLine(nil, 504)
+// interruptionAnswer is the whole answer in the place of a handler's.
+func (s *Server) interruptionAnswer(x *exchange, why *interruption) []byte {
+	title := strconv.Itoa(why.status) + " " + h1.StatusText(why.status)
+	page := "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>" + title + "</title><h1>" + title + "</h1></html>\n"
+	b := h1.AppendStatusLine(nil, why.status)
 	b = s.appendStamp(b, s.now(), nil)
 	b = h1.AppendField(b, "Content-Type", "text/html; charset=utf-8")
 	b = h1.AppendFieldInt(b, "Content-Length", int64(len(page)))

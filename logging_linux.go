@@ -1,11 +1,9 @@
 package highball
 
-import (
-	"strings"
-)
+import "highball/internal/observe"
 
-// answered notes that a request has its answer, which leaves at the end of the turn.
-func (c *conn) answered(x *exchange, end outcome) {
+// answered notes that a request has its answer, which leaves at the end of the turn, and begins at mark in x.out.
+func (c *conn) answered(x *exchange, mark int, end outcome) {
 	if !x.timing.running() {
 		return
 	}
@@ -13,6 +11,10 @@ func (c *conn) answered(x *exchange, end outcome) {
 	e.mark = c.srv.now()
 	d := &e.due
 	x.describe(&d.record, end)
+	if c.srv.state.capture {
+		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(mark, len(x.out)):]}
+		d.record.Wire = &d.wire
+	}
 	d.record.Spans = x.timing.stop(e.mark)
 	d.began, d.since, d.there = x.timing.began, e.mark, true
 }
@@ -30,13 +32,11 @@ func (c *conn) recordSent() {
 	switch {
 	case !d.there:
 	case c.lc.Pending() == 0:
-		d.tell(c, c.srv.now())
+		c.engine.mark = c.srv.now()
+		d.tell(c, c.engine.mark)
 	default:
 		d.there = false
-		r := &d.record
-		for _, s := range []*string{&r.ID.Given, &r.User, &r.Host, &r.Method, &r.Target, &r.Referer, &r.UserAgent} {
-			*s = strings.Clone(*s)
-		}
+		d.keepForLater()
 		c.owed = &owed{*d}
 	}
 }

@@ -90,7 +90,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 		Most:    connectionShare(),
 		Logger:  s.state.log,
 		Clock:   s.state.clock,
-		TurnEnd: func(i int) { engines[i].turn.end() },
+		TurnEnd: func(i int) { engines[i].endTurn() },
 		New: func(i int, lc *loop.Conn) loop.Session {
 			return &conn{srv: s, onLoop: onLoop{engine: engines[i], lc: lc}, link: lc}
 		},

@@ -171,6 +171,9 @@ func (o *httpOrigin) context() context.Context { return o.req.Context() }
 
 func (o *httpOrigin) took(time.Duration) {} // nor does it measure phases
 
+func (o *httpOrigin) hold()  {} // nobody else looks
+func (o *httpOrigin) letGo() {}
+
 func (o *httpOrigin) onDeadline(func()) {} // net/http's server has no deadline for handlers
 
 func (o *httpOrigin) extendDeadline(d time.Duration) {

@@ -24,6 +24,9 @@ type Request struct {
 	hasHeader bool
 	match     route.Match[Handler] // set by a Mux
 
+	route *observe.Route // what answers, for logs; others may look at it under hold
+	stack string         // see SetStack
+
 	body   body
 	edits  edits
 	origin origin
@@ -41,6 +44,9 @@ type origin interface {
 	context() context.Context
 	extendDeadline(d time.Duration)
 	onDeadline(report func())
+	// hold keeps others from looking at what the handler changes, until letGo.
+	hold()
+	letGo()
 	took(d time.Duration)
 }
 

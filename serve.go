@@ -67,6 +67,7 @@ func (c *conn) answer(x *exchange) bool {
 	ok := x.req.begin(&x.head, raw, x)
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
+	x.beginSeeing()
 	c.phase.Store(phaseOpen) // not before the deadline finds a request to speak of
 	if !c.looped() {
 		c.link.SetTimeout(c.srv.settings().deadlines.Handler) // a loop has set it, and looks again at one that finds no phase
@@ -134,11 +135,9 @@ func (c *conn) finish(x *exchange, err error) bool {
 	if err != nil {
 		err = c.explain(x, err)
 	}
-	settled := c.settle()
+	settled := c.settleAlone()
 	switch {
 	case !settled && c.phase.Load() == phaseExpired:
-		c.expiry.Lock() // the deadline may still be speaking of x
-		c.expiry.Unlock()
 	case !settled || err != nil:
 		c.srv.recordServed(c, x, outcomeCut)
 	default:
@@ -150,10 +149,12 @@ func (c *conn) finish(x *exchange, err error) bool {
 		c.link.Close()
 		return false
 	case err != nil:
+		c.ends(endingOf(err))
 		c.release(x)
 		c.link.Abort()
 		return false
 	case w.closing || !c.dropBody(x):
+		c.ends(endAfterAnswer)
 		unread := !x.req.body.complete() || len(x.buffered()) > 0
 		c.release(x)
 		if unread {
@@ -167,6 +168,17 @@ func (c *conn) finish(x *exchange, err error) bool {
 	x.req.end()
 	x.head.Reset()
 	return true
+}
+
+// endingOf returns why a connection ends whose response has failed.
+func endingOf(err error) ending {
+	switch {
+	case errors.Is(err, ErrClientLeft) || errors.Is(err, io.ErrUnexpectedEOF):
+		return endReset
+	case errors.Is(err, ErrSlowClient):
+		return endSlowClient
+	}
+	return endFailure
 }
 
 // explain answers a handler's error with its page if nothing has left yet. What it returns is nil when that was
@@ -227,6 +239,13 @@ func (c *conn) settle() bool {
 	return c.phase.CompareAndSwap(phaseStarted, phaseNone) || c.phase.CompareAndSwap(phaseOpen, phaseNone)
 }
 
+// settleAlone is settle, and waits for whoever is just looking at the exchange: see [conn.answering].
+func (c *conn) settleAlone() bool {
+	c.expiry.Lock()
+	defer c.expiry.Unlock()
+	return c.settle()
+}
+
 // release gives the exchange back before the connection ends.
 func (c *conn) release(x *exchange) {
 	c.x = nil
@@ -276,6 +295,7 @@ func (c *conn) next() bool {
 		}
 		draining := c.srv.state.draining.Load() && len(x.buffered()) == 0
 		if draining && !c.looped() {
+			c.ends(endDrain)
 			c.release(x)
 			c.link.Close()
 			return false
@@ -331,6 +351,7 @@ func (c *conn) more(x *exchange, wait time.Duration) bool {
 	if idle {
 		c.waiting.Store(true)
 		if c.srv.state.draining.Load() {
+			c.ends(endDrain)
 			c.release(x)
 			c.link.Close()
 			return false
@@ -349,6 +370,14 @@ func (c *conn) more(x *exchange, wait time.Duration) bool {
 		c.refuse(x, x.buffered(), &h1.Error{Status: 408, Reason: "the head did not arrive in time"})
 		c.sendLast(x)
 	default:
+		switch {
+		case drained:
+			c.ends(endDrain)
+		case err == loop.ErrPatience:
+			c.ends(endIdle)
+		case err == io.EOF:
+			c.ends(endOfStream)
+		}
 		c.release(x)
 		c.link.Close()
 	}
@@ -379,7 +408,7 @@ func (x *exchange) extendDeadline(d time.Duration) {
 		x.link.SetTimeout(d)
 		return
 	}
-	x.req.edits.deadline = d // of what begins on the event loop; once hijacked it means nothing
+	x.req.edits.deadline, x.req.edits.dirty = d, true // of what begins on the event loop; once hijacked it means nothing
 }
 
 func (x *exchange) id() observe.RequestID { return x.conn.requestID() }
@@ -393,6 +422,18 @@ func (x *exchange) setID(name string) { x.conn.tell(x.conn.told, strings.Clone(n
 func (x *exchange) took(d time.Duration) {
 	if x.timing.running() {
 		x.timing.took(d, x.conn.srv.now())
+	}
+}
+
+func (x *exchange) hold() {
+	if x.link != nil { // else it is the loop that looks
+		x.conn.expiry.Lock()
+	}
+}
+
+func (x *exchange) letGo() {
+	if x.link != nil {
+		x.conn.expiry.Unlock()
 	}
 }
 

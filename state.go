@@ -31,8 +31,15 @@ type serverState struct {
 	log      *slog.Logger
 	tracer   *observe.Tracer
 	access   *observe.AccessLog
-	scheme   string
-	refusal  []byte // a whole 503
+
+	sinks     []observe.Sink
+	connSinks []observe.ConnectionSink
+	capture   bool // records have what was on the wire
+	traces    bool // and the trace that they belong to
+	refused   atomic.Uint64
+
+	scheme  string
+	refusal []byte // a whole 503
 
 	nextID    atomic.Uint64
 	nextPeer  atomic.Uint64
@@ -80,6 +87,11 @@ type driver interface {
 	listening() ([]*os.File, error)
 	// keepName has the name of a unix socket stay when the driver ends.
 	keepName()
+	// visit has f called for each connection: on its loop's goroutine, or on one of its own where there is none. It does not wait; done is called
+	// when all are through.
+	visit(f func(c *conn), done func())
+	// loops returns how the event loops are.
+	loops() []LoopState
 }
 
 // driving is a driver and what it serves.

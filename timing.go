@@ -1,6 +1,7 @@
 package highball
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,15 @@ func (s *stopwatch) running() bool { return s.mark.Load() != 0 }
 func (s *stopwatch) start(now int64) {
 	s.began, s.spans = now, observe.Spans{}
 	s.mark.Store(marked(observe.Head, now))
+}
+
+// startQueued begins to measure a request whose first byte was there at there, and which has had to wait for its turn until now.
+func (s *stopwatch) startQueued(there, now int64) {
+	s.start(there)
+	if now > there {
+		s.spans[observe.Queue] = time.Duration(now - there)
+		s.mark.Store(marked(observe.Head, now))
+	}
 }
 
 // marked packs a phase and a moment. It is never zero.
@@ -60,11 +70,36 @@ func (s *stopwatch) took(d time.Duration, now int64) {
 	s.enter(p, now)
 }
 
+// readFor makes d of what Send has been so far Stream: in sending from a file, what was not waiting for the client was waiting for the disk.
+func (s *stopwatch) readFor(d time.Duration) {
+	if d > 0 {
+		s.spans[observe.Send] -= d
+		s.spans[observe.Stream] += d
+	}
+}
+
 // stop ends the measurement and returns the phases, whose sum is the time since the request began.
 func (s *stopwatch) stop(now int64) observe.Spans {
 	s.enter(observe.Head, now)
 	s.mark.Store(0)
 	return s.spans
+}
+
+// appendServerTiming appends a field that says the phases so far, in milliseconds (W3C Server Timing).
+func (s *stopwatch) appendServerTiming(dst []byte, now int64) []byte {
+	spans := s.spans
+	if p, since, ok := s.present(); ok {
+		spans[p] += time.Duration(max(0, now-since))
+	}
+	dst = append(dst, "Server-Timing: "...)
+	for p := observe.Head; p <= observe.App; p++ {
+		if p > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(append(dst, p.String()...), ";dur="...)
+		dst = strconv.AppendFloat(dst, float64(spans[p])/1e6, 'f', 3, 64)
+	}
+	return append(dst, "\r\n"...)
 }
 
 // take makes s what other was, which stops.

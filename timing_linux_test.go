@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"highball"
+	"highball/internal/observe"
 	"highball/internal/servertest"
 )
 
@@ -236,5 +238,33 @@ func TestPhasesOfExpired(t *testing.T) {
 	l := lines(t, log, 1)[0]
 	if l.Status != 504 || l.Phases["app"] < 0.049 || l.Phases["app"] < 0.9*l.Duration {
 		t.Errorf("%+v", l)
+	}
+}
+
+// Of the time that sending from a file takes, what the client lets the server wait is Send, and the rest is Stream.
+func TestPhasesOfAFile(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const size = 16 << 20
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	srv := &highball.Server{Handler: highball.HandlerFunc(func(w *highball.Response, _ *highball.Request) error {
+		w.SetContentLength(size)
+		return w.SendFile(f, 0, size)
+	})}
+	w, s := watched(t, servertest.Loop, srv)
+	c := s.Dial(t)
+	c.Send(get("/", ""))
+	servertest.Eventually(t, "the client to be waited for", func() bool {
+		live := srv.Live()
+		return len(live) == 1 && live[0].Phase == observe.Send && live[0].InPhase > 100*time.Millisecond
+	})
+	c.Receive("GET")
+	if r := w.nextRecord(t); r.Spans[observe.Send] < 100*time.Millisecond || r.Spans[observe.Stream] > r.Spans[observe.Send] || r.Spans[observe.Stream] == 0 {
+		t.Errorf("%v", r.Spans)
 	}
 }

@@ -52,8 +52,8 @@ func newControl(name, short, long string, do func(*cobra.Command, app.Running) e
 		Short: short,
 		Long: long + `
 
-The argument is that of "highball run" by which the server was started; without one it is the configuration in the current folder.
-The status is 1 if the server refuses or fails, and 3 if there is none.`,
+The server is named by the argument of "highball run" that it was started with, or by a port of its; without either it is that of the configuration in the
+current folder. The status is 1 if the server refuses or fails, and 3 if there is none.`,
 		Args: atMostOne,
 		RunE: func(c *cobra.Command, args []string) error {
 			r := app.Running{Socket: c.Flag("socket").Value.String()}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
 	"highball/internal/app"
@@ -12,6 +14,8 @@ func addFlags(f *pflag.FlagSet) {
 	f.StringP("port", "p", "", "listen at this `PORT`; 0 is any free one (default 8000)")
 	f.StringP("bind", "b", "", "listen at this `HOST`; 0.0.0.0 or :: opens it to the network (default 127.0.0.1)")
 	f.Bool("open", false, "open the site in a browser")
+	f.String("dashboard", "", "have a dashboard on this machine, and open it, or print its URL alone: `HOW` is open or print")
+	f.Lookup("dashboard").NoOptDefVal = "open"
 
 	f.Bool("listing", false, "list folders without an index file (default for DIR)")
 	f.Bool("no-listing", false, "answer 403 for folders without an index file")
@@ -45,7 +49,9 @@ func addFlags(f *pflag.FlagSet) {
 	f.String("max-age", "", "replace a worker after this `DURATION`, such as 12h")
 	f.String("max-memory", "", "replace a worker that takes more memory than this `SIZE`, such as 500MB")
 
-	f.String("access-log", "", "write the access log in this `FORMAT`: common, combined, json or off (default common)")
+	f.String("access-log", "", "write the access log in this `FORMAT`: common, combined, json, off or a template (default common)")
+	f.String("stats-log", "", "write a line for each closed connection to this `FILE`")
+	f.String("slow", "", "tell of requests that take the server longer than this `DURATION`, or off (default 5s)")
 	f.Bool("trace", false, "show requests as < and responses as > lines")
 	f.BoolP("debug", "d", false, "log what the server does, and show tracebacks of the application in the browser")
 }
@@ -55,11 +61,14 @@ func readFlags(f *pflag.FlagSet, order *app.Order) error {
 	if f.Changed("listing") && f.Changed("no-listing") {
 		return &app.UsageError{Problem: "--listing and --no-listing exclude each other", Remedy: "write one of them"}
 	}
+	var err error
 	f.Visit(func(flag *pflag.Flag) {
 		value := flag.Value.String()
 		switch flag.Name {
 		case "open":
 			order.Open = value == "true"
+		case "dashboard":
+			err = readDashboard(value, &order.Dashboard)
 		case "watch":
 			order.Watch = value == "true"
 		case "no-listing":
@@ -72,6 +81,18 @@ func readFlags(f *pflag.FlagSet, order *app.Order) error {
 			order.Settings = append(order.Settings, app.Setting{Name: flag.Name, Value: value})
 		}
 	})
+	return err
+}
+
+func readDashboard(value string, into *app.Dashboard) error {
+	switch value {
+	case "open":
+		*into = app.OpenDashboard
+	case "print":
+		*into = app.PrintDashboard
+	default:
+		return &app.UsageError{Problem: fmt.Sprintf("--dashboard: %q is no way to show it", value), Remedy: "write --dashboard, or --dashboard=print to open no browser"}
+	}
 	return nil
 }
 

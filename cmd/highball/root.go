@@ -22,6 +22,7 @@ const about = `Highball serves what you point it at.
   highball run examples/tour    the highball.toml in a folder
   highball check examples/tour  what is wrong with it; "highball routes" shows what answers where
   highball reload               the configuration in this folder has changed; "highball status", "highball stop"
+  highball requests             what it is answering; "highball stack ID", "highball recent", "highball top", "highball dashboard"
 
 A flag goes before the environment, the environment before the file, the file before the built-in value. Variables are PORT,
 WEB_CONCURRENCY (of --workers), and HIGHBALL_ with the name of most flags, such as HIGHBALL_ACCESS_LOG; those of switches are 1 or 0. An argument that is also a
@@ -48,8 +49,9 @@ func newRoot(std stdio, environ []string) *cobra.Command {
 	root.AddCommand(newRun(std, environ),
 		newInspection(std, environ, "check", "Check a configuration: all that run would find wrong, without listening", app.Check),
 		newInspection(std, environ, "routes", "Show what answers where in a configuration", app.Routes),
-		newVersion(), newMan())
+		newTop(std, environ), newVersion(), newMan())
 	root.AddCommand(newControls(std, environ)...)
+	root.AddCommand(newLooks(std, environ)...)
 	root.AddCommand(newFiles(std, environ)...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,56 +11,71 @@ import (
 	"highball"
 )
 
-// Backend is what a server can do. Its functions may be called from any goroutine, and block as long as they take. An error that is a
-// *[Refused] answers with its status, any other with 422.
-type Backend struct {
-	Status  func(ctx context.Context) (Status, error)
-	Reload  func(ctx context.Context, order ReloadOrder) (Reloaded, error)
-	Upgrade func(ctx context.Context) (Upgraded, error)
-	Stop    func(ctx context.Context, order StopOrder) (Stopping, error)
-}
-
 // largestBody is more than any request needs.
 const largestBody = 64 << 10
 
-// New returns the handler of the interface.
+// New returns the handler of the interface at a unix socket: whoever can open that may do everything, but for web pages.
 func New(b Backend) (highball.Handler, error) {
-	mux := highball.NewMux()
-	err := errors.Join(
-		mux.Handle("GET /status", answer(200, func(ctx context.Context, _ struct{}) (Status, error) { return b.Status(ctx) })),
-		mux.Handle("POST /reload", answer(200, b.Reload)),
-		mux.Handle("POST /upgrade", answer(200, func(ctx context.Context, _ struct{}) (Upgraded, error) { return b.Upgrade(ctx) })),
-		mux.Handle("POST /stop", answer(202, b.Stop)),
-	)
+	h, err := routes(b)
+	if err == nil {
+		err = ask(h, "GET /address", 200, b.Address)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return highball.HandlerFunc(func(w *highball.Response, r *highball.Request) error {
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		harden(w)
 		if r.Header().Has("Origin") {
 			return refuse(w, &Refused{403, []string{"requests of web pages are refused"}})
 		}
-		if err := mux.Serve(w, r); err != nil {
-			return refuse(w, err)
-		}
-		return nil
+		return answered(w, h.Serve(w, r))
 	}), nil
 }
 
-// answer returns the handler of one kind of request: what it asks for is decoded into an Order, and the answer is JSON.
-func answer[Order, Answer any](status int, do func(context.Context, Order) (Answer, error)) highball.Handler {
-	return highball.HandlerFunc(func(w *highball.Response, r *highball.Request) error {
-		var order Order
-		if err := decode(r, &order); err != nil {
-			return err
-		}
-		a, err := do(r.Context(), order)
-		if err != nil {
-			return err
-		}
-		return send(w, status, a)
-	})
+// routes returns the handler of all requests, once they were let in.
+func routes(b Backend) (*highball.Mux, error) {
+	mux := highball.NewMux()
+	err := errors.Join(
+		ask(mux, "GET /status", 200, b.Status),
+		order(mux, "POST /reload", 200, b.Reload),
+		ask(mux, "POST /upgrade", 200, b.Upgrade),
+		order(mux, "POST /stop", 202, b.Stop),
+
+		ask(mux, "GET /requests", 200, b.Requests),
+		askFor(mux, "GET /requests/{id}/stack", b.Stack),
+		askFor(mux, "POST /requests/{id}/kill", b.Kill),
+		ask(mux, "GET /workers", 200, b.Workers),
+
+		ask(mux, "GET /statistics", 200, b.Statistics),
+		query(mux, "GET /history", historyQuery, b.History),
+		hand(mux, "GET /metrics", b.Metrics),
+		mux.Handle("GET /events", &eventStream{b, heartbeat}),
+
+		query(mux, "GET /recent", recentQuery, b.Recent),
+		askFor(mux, "GET /recent/{id}", b.Exchange),
+		orderFor(mux, "POST /recent/{id}/replay", b.Replay),
+		order(mux, "POST /recent/record", 200, b.Record),
+
+		ask(mux, "GET /configuration", 200, b.Configuration),
+	)
+	if b.Dashboard != nil {
+		err = errors.Join(err, mux.Handle("GET /{$}", b.Dashboard), mux.Handle("GET /assets/", b.Dashboard))
+	}
+	return mux, err
+}
+
+// harden sets what every answer has, whatever it is.
+func harden(w *highball.Response) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+}
+
+// answered tells of an error of a handler that has sent nothing.
+func answered(w *highball.Response, err error) error {
+	if err == nil || w.Started() {
+		return err
+	}
+	return refuse(w, err)
 }
 
 // decode reads the body of a request, if there is one.

@@ -39,6 +39,10 @@ type Application struct {
 	Threads     int      `json:"threads"`
 	Waiting     int      `json:"waiting"` // requests that wait for a worker
 	Workers     []Worker `json:"workers"`
+
+	// Restarts counts the workers that were replaced since the application was opened, by reason: "died", "deadline", "killed", "unwanted", "requests", "age",
+	// "memory", "reload".
+	Restarts map[string]int64 `json:"restarts"`
 }
 
 // Worker is a process of an application.

@@ -54,6 +54,9 @@ func openApplications(c *config.Config, had applications, env Env, log *slog.Log
 			continue
 		}
 		cfg.Environ, cfg.Debug, cfg.Version, cfg.Logger = env.Environ, c.Debug, env.Version, log
+		if c.Log.Slow != config.Off {
+			cfg.Slow = c.Log.Slow
+		}
 		label := "worker"
 		if len(c.Apps) > 1 {
 			label = a.Name

@@ -21,11 +21,14 @@ type App struct {
 	level         *slog.LevelVar
 	server        *highball.Server
 	front         *front
-	access        *accessLog // nil where there is none
+	logs          *logs // nil until they are open
+	seen          *observing
 	listening     []listening
 	inherited     *inheritance
-	source        source // of the configuration
-	control       *control
+	source        source   // of the configuration
+	control       *control // nil where there is none
+	web           *control // likewise, at a TCP address
+	token         string   // of web
 	manager       manager
 	ran           bool // Run was called, and closes the server
 	drainDeadline time.Duration
@@ -48,12 +51,13 @@ type App struct {
 	told        []listening   // a copy of listening, which is guarded by operating
 }
 
-// Build makes the server that c describes. It opens the access log's file and the sites' folders and finds the applications'
+// Build makes the server that c describes. It opens the logs' files and the sites' folders and finds the applications'
 // interpreters, but binds no address and starts no worker. An App that was built must be closed.
 func Build(c *config.Config, env Env) (*App, error) {
 	a := newApp(c, env)
-	err := a.openAccessLog(c.Log)
+	err := a.openLogs(c.Log)
 	if err == nil {
+		a.observe()
 		err = a.load(c)
 	}
 	if err != nil {
@@ -64,19 +68,18 @@ func Build(c *config.Config, env Env) (*App, error) {
 
 // newApp makes all of an App that lives as long as the process, with nothing open yet.
 func newApp(c *config.Config, env Env) *App {
-	a := &App{env: env, level: new(slog.LevelVar), front: new(front), drainDeadline: DrainDeadline, stops: make(chan stopOrder, 1), started: time.Now()}
+	a := &App{env: env, level: new(slog.LevelVar), front: new(front), seen: newObserving(c), drainDeadline: DrainDeadline, stops: make(chan stopOrder, 1), started: time.Now()}
 	a.serving, a.quit = context.WithCancel(context.Background())
 	a.ending, a.end = context.WithCancel(context.Background())
 	a.hurry, a.cut = context.WithCancel(context.Background())
 	a.level.Set(level(c.Debug))
 	a.log = terminalOf(env.Stderr, env.Environ).logger(env.Stderr, a.level)
 	a.server = &highball.Server{
-		Handler:      a.front,
-		Deadlines:    highball.Deadlines(c.Timeouts),
-		Limits:       limits(c),
-		Logger:       a.log,
-		AccessFormat: c.Log.Access,
-		RequestIDs:   true,
+		Handler:    a.front,
+		Deadlines:  highball.Deadlines(c.Timeouts),
+		Limits:     limits(c),
+		Logger:     a.log,
+		RequestIDs: true,
 	}
 	if c.Trace {
 		a.server.Trace = env.Stderr
@@ -139,9 +142,10 @@ func (a *App) Close() error {
 	ctx, cancel := context.WithTimeout(a.hurry, a.drainDeadline)
 	defer cancel()
 	defer a.cut()
-	errs = append(errs, a.control.close(), a.releaseAll(ctx))
-	if a.access != nil {
-		errs = append(errs, a.access.Close())
+	errs = append(errs, a.control.close(), a.web.close(), a.releaseAll(ctx))
+	a.closeTraces()
+	if a.logs != nil {
+		errs = append(errs, a.logs.Close())
 	}
 	a.inherited.close()
 	return errors.Join(errs...)

@@ -23,9 +23,12 @@ func Check(order Order, env Env) error {
 	}
 	a := newApp(c, env)
 	err = a.load(c)
-	if l := c.Log; l.Access != "off" && l.AccessFile != "" && !isFolder(filepath.Dir(l.AccessFile)) {
-		missing := fmt.Errorf("access log: there is no folder %s; make it first", quoted(filepath.Dir(l.AccessFile)))
-		err = together(err, missing)
+	_, wrong := accessSettings(c.Log)
+	err = together(err, wrong)
+	for _, file := range c.Log.Files() {
+		if !isFolder(filepath.Dir(file)) {
+			err = together(err, fmt.Errorf("log %s: there is no folder %s; make it first", quoted(filepath.Base(file)), quoted(filepath.Dir(file))))
+		}
 	}
 	if err := together(err, a.Close()); err != nil {
 		return err
@@ -102,6 +105,8 @@ func describeRoute(c *config.Config, r *config.Route) string {
 		return "redirect " + status + " " + r.Redirect
 	case r.Respond != nil:
 		return "respond " + status + " " + r.Respond.Type
+	case r.Metrics:
+		return "metrics"
 	}
 	return "status " + status
 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -21,10 +20,11 @@ import (
 	"highball/internal/config"
 )
 
-// Running names a running server: by its configuration, or by its control socket.
+// Running names a running server: by its configuration, by its port, or by its control socket.
 type Running struct {
-	Argument string // a configuration file, or a folder with one; "" is the current folder
+	Argument string // a configuration file, a folder with one, or a port; "" is the current folder
 	Socket   string // "" is where the server of that configuration puts it
+	Only     bool   // without an argument, and a configuration in the current folder, the only server that runs is meant
 }
 
 // NotRunningError tells that there is no server to speak to.
@@ -91,6 +91,7 @@ const (
 
 // StatusOf writes how a running server is.
 func StatusOf(ctx context.Context, r Running, form Form, env Env) error {
+	r.Only = true
 	return r.ask(ctx, env, func(c *admin.Client) error {
 		s, err := c.Status(ctx)
 		if err != nil {
@@ -107,7 +108,7 @@ func StatusOf(ctx context.Context, r Running, form Form, env Env) error {
 
 // ask has f speak to the server. Where no server is, that is the error.
 func (r Running) ask(ctx context.Context, env Env, f func(*admin.Client) error) error {
-	sockets, remedy, err := r.sockets(env.Environ)
+	sockets, remedy, err := r.sockets(ctx, env.Environ)
 	if err != nil {
 		return err
 	}
@@ -127,10 +128,10 @@ func (r Running) ask(ctx context.Context, env Env, f func(*admin.Client) error) 
 	if denied != nil {
 		return denied
 	}
-	subject := r.Socket
-	if subject == "" {
-		subject = cmp.Or(r.Argument, FileName)
+	if r.Socket == "" && isPort(r.Argument) {
+		return &NotRunningError{"no server that can be asked is at port " + r.Argument + " here", remedy}
 	}
+	subject := cmp.Or(r.Socket, r.Argument, FileName)
 	return &NotRunningError{fmt.Sprintf("no server of %s runs here", quoted(subject)), remedy}
 }
 
@@ -153,11 +154,22 @@ func refused(err error, problem string) error {
 }
 
 // sockets returns where the control socket can be, and what can be done where it is not.
-func (r Running) sockets(environ []string) (paths []string, remedy string, err error) {
+func (r Running) sockets(ctx context.Context, environ []string) (paths []string, remedy string, err error) {
 	if r.Socket != "" {
 		return []string{r.Socket}, "--socket names the path that [admin] socket has in the configuration", nil
 	}
+	folders := socketFolders(environ, os.Geteuid())
+	if isPort(r.Argument) {
+		paths, remedy = byPort(ctx, folders, r.Argument)
+		return paths, remedy, nil
+	}
 	t, err := configurationAt(r.Argument)
+	if err != nil && r.Only && r.Argument == "" {
+		paths, several := theOnly(ctx, folders)
+		if len(paths) > 0 || several != nil {
+			return paths, "", several
+		}
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -174,7 +186,7 @@ func (r Running) sockets(environ []string) (paths []string, remedy string, err e
 	case c.Admin.Socket != "":
 		return []string{c.Admin.Socket}, remedy, nil
 	}
-	for _, dir := range socketFolders(environ, os.Geteuid()) {
+	for _, dir := range folders {
 		paths = append(paths, filepath.Join(dir, socketName(t.path)))
 	}
 	return paths, remedy, nil
@@ -184,7 +196,7 @@ func (r Running) sockets(environ []string) (paths []string, remedy string, err e
 func writeStatus(w io.Writer, s admin.Status, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(label, format string, a ...any) { fmt.Fprintf(table, "%s\t%s\n", label, fmt.Sprintf(format, a...)) }
-	line(s.State, "%s", quoted(s.Configuration))
+	line(s.State, "%s", quoted(cmp.Or(s.Configuration, "what the command line says")))
 	line("process", "%d, highball %s, for %s", s.PID, s.Version, span(seconds(s.Uptime)))
 	for _, l := range s.Listeners {
 		line("at", "%s", l.Bound)
@@ -204,21 +216,8 @@ func writeStatus(w io.Writer, s admin.Status, now time.Time) error {
 	if len(s.Applications) == 0 {
 		return err
 	}
-	table = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "\nAPP\tWORKER\tPID\tSTATE\tREQUESTS\tIN FLIGHT\tMEMORY\tAGE\n")
-	for _, a := range s.Applications {
-		for _, k := range a.Workers {
-			memory := "-"
-			if k.Memory >= 0 {
-				memory = strconv.FormatFloat(float64(k.Memory)/(1<<20), 'f', 1, 64) + " MiB"
-			}
-			fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%d\t%s\t%s\n", quoted(a.Name), k.Number, k.PID, k.State, k.Requests, k.InFlight, memory, span(seconds(k.Age)))
-		}
-		if a.Waiting > 0 {
-			fmt.Fprintf(table, "%s\t\t\twaiting\t\t%d\t\t\n", quoted(a.Name), a.Waiting)
-		}
-	}
-	return errors.Join(err, table.Flush())
+	fmt.Fprintln(w)
+	return errors.Join(err, writeWorkers(w, s.Applications))
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

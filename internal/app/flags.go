@@ -72,6 +72,10 @@ func (f *flags) set(s Setting) (err error) {
 		var assignment string
 		assignment, err = config.ParseAssignment(s.Value)
 		f.env = append(f.env, assignment)
+	case "access-log":
+		if err = f.overrides.Set(s.Name, s.Value); err == nil {
+			err = checkAccessFormat(s.Value)
+		}
 	case "env-file":
 		f.envFile, err = parsed(s.Value, fileAt)
 	default:

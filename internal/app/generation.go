@@ -69,7 +69,7 @@ func (a *App) generate(c *config.Config, before *generation) (*generation, error
 	}
 	var unusable, unopened error
 	g.apps, unusable = openApplications(c, had, a.env, a.log)
-	g.sites, unopened = reopenSites(c, hadSites, g.apps, a.env, a.log)
+	g.sites, unopened = reopenSites(c, hadSites, g.apps, a.env, a.log, a.seen)
 	err := together(unusable, unopened)
 	if err == nil {
 		var h highball.Handler

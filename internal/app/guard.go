@@ -18,7 +18,15 @@ func (o *opening) guard(s *config.Site, r *config.Route, next highball.Handler) 
 	if err != nil {
 		return nil, remedied(err, openRemedy(err))
 	}
-	return h, nil
+	return o.observing.label(s, r, h), nil
+}
+
+// siteName is what logs and metrics call a site.
+func siteName(s *config.Site) string {
+	if len(s.Hosts) == 0 {
+		return ""
+	}
+	return s.Hosts[0]
 }
 
 // policyOf returns the policy of a route of a site in the terms of package policy.

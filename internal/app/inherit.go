@@ -17,24 +17,27 @@ import (
 type inheritance struct {
 	sockets []*inheritedSocket
 	control *inheritedSocket
+	web     *inheritedSocket
 	ready   *os.File // nil from systemd
 }
 
 // inheritedSocket is the sockets of one address.
 type inheritedSocket struct {
-	Addr  string `json:"addr"`  // as the server before had it; "" from systemd
-	Count int    `json:"count"` // of descriptors
-	Named bool   `json:"named"` // a unix socket whose name goes with the server
+	Addr  string `json:"addr"`            // as the server before had it; "" from systemd
+	Count int    `json:"count"`           // of descriptors
+	Named bool   `json:"named"`           // a unix socket whose name goes with the server
+	Token string `json:"token,omitempty"` // of the admin address
 
 	bound net.Addr
 	files []*os.File
 }
 
 // letter is what a server writes into the environment of the process that is to take over from it. The descriptors come in this order, from 3 on:
-// the pipe, the sockets, the control socket.
+// the pipe, the sockets, the control socket, that of the admin address.
 type letter struct {
 	Sockets []*inheritedSocket `json:"sockets"`
 	Control *inheritedSocket   `json:"control,omitempty"`
+	Web     *inheritedSocket   `json:"web,omitempty"`
 }
 
 // variables of the environment that concern this process alone, and none that it starts.
@@ -146,8 +149,10 @@ func (i *inheritance) close() {
 	for _, s := range i.sockets {
 		closeAll(s.files)
 	}
-	if i.control != nil {
-		closeAll(i.control.files)
+	for _, s := range []*inheritedSocket{i.control, i.web} {
+		if s != nil {
+			closeAll(s.files)
+		}
 	}
 	if i.ready != nil {
 		_ = i.ready.Close()

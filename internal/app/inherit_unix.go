@@ -34,10 +34,12 @@ func inherit(environ []string) (*inheritance, error) {
 		next++
 		return f
 	}
-	i := &inheritance{ready: descriptor("ready"), sockets: l.Sockets, control: l.Control}
-	all := l.Sockets
-	if l.Control != nil {
-		all = append(all[:len(all):len(all)], l.Control)
+	i := &inheritance{ready: descriptor("ready"), sockets: l.Sockets, control: l.Control, web: l.Web}
+	all := l.Sockets[:len(l.Sockets):len(l.Sockets)]
+	for _, s := range []*inheritedSocket{l.Control, l.Web} {
+		if s != nil {
+			all = append(all, s)
+		}
 	}
 	for _, s := range all {
 		for range s.Count {

@@ -28,7 +28,19 @@ type Order struct {
 	Settings []Setting // the flags that were given; of several of one name the last counts, but for env and static
 	Open     bool      // show the first URL in a browser
 	Watch    bool      // reload when a file of the configuration changes
+
+	Dashboard Dashboard // what is done with the dashboard's URL
 }
+
+// Dashboard says what is done with the URL of the dashboard at the start of a server.
+type Dashboard uint8
+
+// The ways of a dashboard.
+const (
+	NoDashboard    Dashboard = iota // nothing; there is a dashboard if the configuration says so
+	OpenDashboard                   // it is printed, and shown in a browser if there can be one
+	PrintDashboard                  // it is printed
+)
 
 // Setting is one flag with its value, as text.
 type Setting struct {
@@ -81,6 +93,9 @@ func (o Order) Configuration(environ []string) (c *config.Config, subject string
 	c.Apply(flags.overrides)
 	if err := flags.applyTo(c); err != nil {
 		return nil, "", nil, err
+	}
+	if o.Dashboard != NoDashboard && c.Admin.Listen == "" {
+		c.Admin.Listen = anyLoopback
 	}
 	for _, notice := range c.Notices {
 		notices = append(notices, notice.Error())

@@ -287,3 +287,30 @@ listen = ["unix:first.sock"]
 		_ = conn.Close()
 	}
 }
+
+// A site's answers say where their time has gone if it wants that, and a route may say otherwise. What a policy refuses is timed like the rest.
+func TestServerTiming(t *testing.T) {
+	folder(t, "public/")
+	write(t, "public/index.html", "index")
+	c := serveTOML(t, `
+[[site]]
+root = "public"
+server_timing = true
+
+  [[site.route]]
+  path = "/plain"
+  respond = "plain"
+  server_timing = false
+  [[site.route]]
+  path = "/shut"
+  respond = "shut"
+  deny = ["127.0.0.0/8"]
+`).dial(t)
+	for path, want := range map[string]bool{"/": true, "/missing": true, "/shut": true, "/plain": false} {
+		c.send("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n")
+		res, _ := c.answer("GET")
+		if got := res.Header.Get("Server-Timing"); strings.HasPrefix(got, "head;dur=") != want {
+			t.Errorf("%s: Server-Timing %q", path, got)
+		}
+	}
+}

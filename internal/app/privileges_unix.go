@@ -65,7 +65,7 @@ func identityOf(name, group string) (identity, error) {
 }
 
 // become gives up root's rights for those of the user that the configuration names, for good and in every thread. What was made as root before and is needed
-// later, the access log's file and unix sockets, is given to that user. It is called when the addresses are bound and before anything else
+// later, the logs' files and unix sockets, is given to that user. It is called when the addresses are bound and before anything else
 // runs. A server that is that user already stays as it is.
 func (a *App) become(c *config.Config) error {
 	name, group := c.User, c.Group
@@ -115,8 +115,8 @@ func (who identity) verify() error {
 // give gives what this process has made to who.
 func (a *App) give(who identity, log config.Log) error {
 	var errs []error
-	if a.access != nil && log.AccessFile != "" {
-		errs = append(errs, os.Lchown(log.AccessFile, who.uid, who.gid))
+	for _, file := range log.Files() {
+		errs = append(errs, os.Lchown(file, who.uid, who.gid))
 	}
 	for _, l := range a.listening {
 		if l.named && !strings.HasPrefix(l.Address, "@") {

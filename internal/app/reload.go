@@ -10,7 +10,6 @@ import (
 
 	"highball"
 	"highball/internal/config"
-	"highball/internal/observe"
 )
 
 // Scope says what a reload replaces.
@@ -135,16 +134,16 @@ func (a *App) change(ctx context.Context, c *config.Config, before *generation) 
 	if err != nil {
 		return err
 	}
-	log, err := a.prepareLog(before.config.Log, c.Log)
+	logs, err := a.logs.plan(c.Log)
 	if err != nil {
 		return errors.Join(err, a.abandon(next))
 	}
 	addresses, err := a.bind(c.Listen)
 	if err != nil {
-		return errors.Join(err, closeLogFile(log.next), a.abandon(next))
+		return errors.Join(err, a.logs.drop(logs), a.abandon(next))
 	}
 	if err := next.start(ctx, a.server); err != nil {
-		return errors.Join(a.explain(err), a.unlisten(addresses.added), closeLogFile(log.next), a.abandon(next))
+		return errors.Join(a.explain(err), a.unlisten(addresses.added), a.logs.drop(logs), a.abandon(next))
 	}
 	a.hold(next)
 	a.front.show(next)
@@ -154,12 +153,12 @@ func (a *App) change(ctx context.Context, c *config.Config, before *generation) 
 		a.configure(before.config)
 		a.server.Quiesce()
 		a.retire(next)
-		return errors.Join(err, a.unlisten(addresses.added), closeLogFile(log.next))
+		return errors.Join(err, a.unlisten(addresses.added), a.logs.drop(logs))
 	}
 	listened := a.listening
 	a.listening = addresses.after
 	a.tellListening()
-	log.take()
+	a.logs.take(logs)
 	// From here on it is done; what still goes wrong is told, and changes nothing.
 	for _, err := range []error{a.setModes(listened), a.unlisten(addresses.dropped)} {
 		if err != nil {
@@ -195,42 +194,26 @@ func (a *App) standing(was, is *config.Config) (notices []string) {
 	if was.User != is.User || was.Group != is.Group {
 		notices = append(notices, "another user or group"+later)
 	}
-	if was.Admin != is.Admin {
+	if was.Admin.Socket != is.Admin.Socket {
 		notices = append(notices, "another socket in [admin]"+later)
 	}
-	if was.Log.Access != is.Log.Access {
-		notices = append(notices, "another format of the access log"+later)
+	if was.Admin.Listen != is.Admin.Listen || was.Admin.Token != is.Admin.Token {
+		notices = append(notices, "another address or token in [admin]"+later)
+	}
+	if was.Metrics != is.Metrics {
+		notices = append(notices, "another enabled in [metrics]"+later)
+	}
+	if was.Recorder != is.Recorder {
+		notices = append(notices, "another size in [recorder]"+later)
+	}
+	if !sameTracing(was.OTLP, is.OTLP) {
+		notices = append(notices, "what [otlp] says"+later)
+	}
+	if is.Log.StatsFile != "" && !a.logs.watching {
+		notices = append(notices, "stats_file in [log]"+later)
 	}
 	if was.Trace != is.Trace {
 		notices = append(notices, "trace"+later)
 	}
 	return notices
-}
-
-// logChange is the step from one file of the access log to another.
-type logChange struct {
-	log  *accessLog // nil where nothing changes
-	next *observe.File
-	took func(error)
-}
-
-// prepareLog opens the file that the access log is to have, if it is another one.
-func (a *App) prepareLog(was, is config.Log) (logChange, error) {
-	if a.access == nil || was.AccessFile == is.AccessFile {
-		return logChange{}, nil
-	}
-	file, err := openLogFile(is.AccessFile)
-	took := func(err error) {
-		if err != nil {
-			a.log.Error("the former access log was not closed in order", "error", err)
-		}
-	}
-	return logChange{a.access, file, took}, err
-}
-
-// take has the access log go to its new file.
-func (l logChange) take() {
-	if l.log != nil {
-		l.took(closeLogFile(l.log.change(l.next)))
-	}
 }

@@ -15,13 +15,19 @@ func (o *opening) handlerOf(s *config.Site, r *config.Route) (highball.Handler, 
 	case r.App != "":
 		return o.application(r)
 	case r.Root != "":
-		return o.openFolder(staticConfig(o.c, s, o.log), r)
+		h, err := o.openFolder(staticConfig(o.c, s, o.log), r)
+		if err == nil {
+			o.look(s, r)
+		}
+		return h, err
 	case r.CGI != "":
 		return o.openScripts(r)
 	case r.Redirect != "":
 		return redirect(r), nil
 	case r.Respond != nil:
 		return respond(r)
+	case r.Metrics:
+		return o.ledger.Handler(), nil
 	}
 	return highball.Status(r.Status), nil
 }

@@ -60,6 +60,8 @@ type stopOrder struct {
 // server has stopped in good order, and ErrInterrupted when a person did not want to wait for that. An App runs once.
 func (a *App) Run(ctx context.Context, signals <-chan os.Signal) error {
 	a.ran = true
+	defer a.logs.flush()
+	defer a.tick()()
 	served := make(chan error, 1)
 	go func() { served <- a.server.Run() }()
 	todo := newErrands(a.serving, a.reloadOnSignal, a.upgradeOnSignal)

@@ -54,14 +54,18 @@ func Serve(ctx context.Context, order Order, env Env) (err error) {
 
 // serve does everything in the order that giving up root's rights wants: what needs them, then that, then what must not have them.
 func (a *App) serve(ctx context.Context, c *config.Config, subject string, order Order) error {
-	if err := a.openAccessLog(c.Log); err != nil {
+	if err := a.openLogs(c.Log); err != nil {
 		return err
 	}
+	a.observe()
 	addrs, err := a.Listen()
 	if err != nil {
 		return err
 	}
 	notice, err := a.openControl(c)
+	if err == nil {
+		err = a.openWeb(c)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,6 +90,8 @@ func (a *App) serve(ctx context.Context, c *config.Config, subject string, order
 		defer a.watch()()
 	}
 	a.control.begin()
+	a.web.begin()
+	a.showDashboard(order)
 	a.inherited.announce(nil)
 	a.manager.ready(a.statusLine())
 	alive, dead := context.WithCancel(ctx)

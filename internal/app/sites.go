@@ -22,6 +22,7 @@ type sites struct {
 	rewriters []rewriter
 	proxies   forward.Config
 	folders   []*ownFolder // of all sites
+	looked    []looked     // where they are
 	scripts   scripts      // of all sites
 	shared    *policy.Shared
 }
@@ -46,14 +47,14 @@ type ownFolder struct {
 
 // openSites opens what the routes of each site lead to, apps among it. The sites must be closed, also if there is an error.
 func openSites(c *config.Config, apps applications, env Env, log *slog.Logger) (*sites, error) {
-	return reopenSites(c, nil, apps, env, log)
+	return reopenSites(c, nil, apps, env, log, newObserving(c))
 }
 
 // reopenSites is openSites for sites that come after others, from which they take what is the same: the caches of folders, and the
 // counts of limits. The others may be nil, and remain what they are; both must be closed.
-func reopenSites(c *config.Config, before *sites, apps applications, env Env, log *slog.Logger) (*sites, error) {
+func reopenSites(c *config.Config, before *sites, apps applications, env Env, log *slog.Logger, seen *observing) (*sites, error) {
 	proxies := forward.Config{Trusted: c.TrustedProxies, Unix: c.TrustUnix, Header: c.ProxyHeader}
-	o := &opening{sites: &sites{shared: new(policy.Shared), proxies: proxies}, c: c, apps: apps, env: env, log: log}
+	o := &opening{sites: &sites{shared: new(policy.Shared), proxies: proxies}, c: c, apps: apps, env: env, log: log, observing: seen}
 	if before != nil {
 		o.shared, o.before = before.shared, before.folders
 	}
@@ -77,6 +78,7 @@ type opening struct {
 	apps   applications
 	env    Env
 	log    *slog.Logger
+	*observing
 }
 
 // open opens one site. The root of a site is a route like any other, unless there is one for everything already.

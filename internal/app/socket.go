@@ -35,6 +35,9 @@ func socketName(file string) string {
 	return readable[:min(len(readable), 32)] + "-" + hex.EncodeToString(sum[:4]) + ".sock"
 }
 
+// processSocketName returns the name of the control socket of a server that runs no configuration file.
+func processSocketName(pid int) string { return "process-" + strconv.Itoa(pid) + ".sock" }
+
 // socketFolders returns the folders that control sockets lie in by default, the first for a server of this user and with this environment to
 // put its own into, all for a command to look in.
 func socketFolders(environ []string, uid int) (folders []string) {

@@ -40,6 +40,7 @@ func (a *App) Upgrade(ctx context.Context) (pid int, err error) {
 	a.handed = true
 	a.manager.succeeded(pid)
 	a.control.unlisten()
+	a.web.unlisten()
 	select {
 	case a.stops <- stopOrder{a.drainDeadline}:
 	default: // it is to end in any case
@@ -114,15 +115,31 @@ func (a *App) letter(ctx context.Context) (l letter, files []*os.File, err error
 		l.Sockets = append(l.Sockets, &inheritedSocket{Addr: one.Addr, Count: len(one.Files), Named: named})
 		files = append(files, one.Files...)
 	}
-	if a.control == nil {
-		return l, files, nil
+	var more []*os.File
+	if l.Control, more, err = a.control.letter(ctx); err == nil {
+		files = append(files, more...)
+		l.Web, more, err = a.web.letter(ctx)
 	}
-	control, err := serving(ctx, a.control.server, 1)
-	for _, one := range control {
-		l.Control = &inheritedSocket{Addr: one.Addr, Count: len(one.Files), Named: true}
+	if l.Control != nil {
+		l.Control.Named = true
+	}
+	if l.Web != nil {
+		l.Web.Token = a.token
+	}
+	return l, append(files, more...), err
+}
+
+// letter returns what the new process is told of a listener, nil if there is none, and its sockets.
+func (k *control) letter(ctx context.Context) (s *inheritedSocket, files []*os.File, err error) {
+	if k == nil {
+		return nil, nil, nil
+	}
+	all, err := serving(ctx, k.server, 1)
+	for _, one := range all {
+		s = &inheritedSocket{Addr: one.Addr, Count: len(one.Files)}
 		files = append(files, one.Files...)
 	}
-	return l, files, err
+	return s, files, err
 }
 
 // serving returns the addresses at which a server of n of them listens, when all are served: just after its start they may not be yet.

@@ -8,7 +8,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// field is a key that a table may have. set takes the value; a nil set marks a key of later versions.
+// field is a key that a table may have. set takes the value.
 type field struct {
 	key string
 	set func(value)
@@ -69,18 +69,12 @@ func (d *decoder) entry(e *entry, place string, known []field) {
 		if known[i].key != e.key {
 			continue
 		}
-		if known[i].set == nil {
-			d.errs.add(e.pos, fmt.Sprintf("this version does not know %q in %s yet", e.key, place), "leave it out, or use a later version")
-			return
-		}
 		known[i].set(e.value)
 		return
 	}
 	var names []string
 	for _, f := range known {
-		if f.set != nil {
-			names = append(names, f.key)
-		}
+		names = append(names, f.key)
 	}
 	d.errs.add(e.pos, fmt.Sprintf("unknown key %q in %s", e.key, place), didYouMean(e.key, names))
 }

@@ -45,5 +45,9 @@ func load(path string, parse func(name string, text []byte, dir string) (*Config
 	}
 	self, err := filepath.Abs(path)
 	c.Files = slices.Insert(c.Files, 0, self)
+	parts := c.Sources
+	c.Sources = nil
+	c.keep(self, text)
+	c.Sources = append(c.Sources, parts...)
 	return c, err
 }

@@ -21,7 +21,7 @@ type named struct {
 // keysOf returns all keys of a table that have a fixed name, those of applications among them, and the values of the others.
 func keysOf(t *table, path string) (all []named) {
 	free := map[string]bool{
-		"app": true, "media": true, "app.*.env": true, "site.error_pages": true, "site.headers.set": true, "site.headers.add": true,
+		"app": true, "media": true, "otlp.headers": true, "app.*.env": true, "site.error_pages": true, "site.headers.set": true, "site.headers.add": true,
 		"site.route.env": true, "site.route.interpreters": true, "site.route.headers.set": true, "site.route.headers.add": true,
 	}
 	for _, e := range t.entries {
@@ -165,7 +165,7 @@ func headerOf(path string) (all string) {
 
 // everyTable returns the paths of all tables that have keys of their own, each with a dot at its end; "" is the whole.
 func everyTable() []string {
-	all := []string{"", "listen.", "timeouts.", "limits.", "log.", "admin.", "app.*.", "site.", "site.rewrite.", "site.route."}
+	all := []string{"", "listen.", "timeouts.", "limits.", "log.", "log.rotate.", "admin.", "metrics.", "recorder.", "otlp.", "app.*.", "site.", "site.rewrite.", "site.route."}
 	for _, of := range []string{"site.", "site.route."} {
 		for _, policy := range []string{"headers.", "cors.", "auth.", "rate.", "compress.", "maintenance."} {
 			all = append(all, of+policy)
@@ -247,7 +247,7 @@ func takes(key named, kind unstable.Kind) bool {
 	case unstable.Bool: // switches that may be tables
 		keys = " cors compress maintenance "
 	case unstable.Integer: // sizes, and seconds to cache
-		keys = " line head fields body cache upload_limit max_memory max_body min_size "
+		keys = " line head fields body cache upload_limit max_memory max_body min_size size "
 		if strings.HasPrefix(key.path, "timeouts.") {
 			return false
 		}

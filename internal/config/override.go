@@ -12,9 +12,11 @@ import (
 // Overrides are the settings that the environment and the command line can put over a file's. A
 // nil field leaves the setting as it is.
 type Overrides struct {
-	Bind      *string // host to listen at, without a port; "" is every interface
-	Port      *int    // 0 is any free port
-	AccessLog *string // a format of [Log].Access
+	Bind      *string        // host to listen at, without a port; "" is every interface
+	Port      *int           // 0 is any free port
+	AccessLog *string        // a format of [Log].Access
+	StatsLog  *string        // [Log].StatsFile; "" is none
+	Slow      *time.Duration // [Log].Slow
 	CORS      *bool
 	Cache     *time.Duration // Off sends no Cache-Control
 	Listing   *bool
@@ -52,6 +54,8 @@ func overrides() []override {
 		{"bind", func(o *Overrides, s string) error { return store(&o.Bind, s, parseBind) }},
 		{"port", func(o *Overrides, s string) error { return store(&o.Port, s, parsePort) }},
 		{"access-log", func(o *Overrides, s string) error { return store(&o.AccessLog, s, parseAccess) }},
+		{"stats-log", func(o *Overrides, s string) error { return store(&o.StatsLog, s, parseLogFile) }},
+		{"slow", func(o *Overrides, s string) error { return store(&o.Slow, s, parseDeadline) }},
 		{"cors", func(o *Overrides, s string) error { return store(&o.CORS, s, parseSwitch) }},
 		{"cache", func(o *Overrides, s string) error { return store(&o.Cache, s, parseMaxAge) }},
 		{"listing", func(o *Overrides, s string) error { return store(&o.Listing, s, parseSwitch) }},
@@ -105,7 +109,11 @@ func (c *Config) Apply(o Overrides) {
 	if o.Bind != nil || o.Port != nil {
 		c.listenAt(o)
 	}
-	put(&c.Log.Access, o.AccessLog)
+	if o.AccessLog != nil {
+		c.Log.Access, c.Log.AccessPos = *o.AccessLog, Pos{}
+	}
+	put(&c.Log.StatsFile, o.StatsLog)
+	put(&c.Log.Slow, o.Slow)
 	put(&c.Debug, o.Debug)
 	put(&c.Trace, o.Trace)
 	put(&c.Timeouts.Handler, o.Timeout)

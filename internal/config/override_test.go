@@ -35,6 +35,8 @@ func TestSetRefuses(t *testing.T) {
 		{"bind", "a b", "not a host"},
 		{"access-log", "comon", `did you mean "common"?`},
 		{"access-log", "xml", "known here: common, combined, json, off"},
+		{"slow", "soon", "not a duration"},
+		{"stats-log", "", "not the path of a file; write the path of a file, or off"},
 		{"cache", "soon", "not a duration"},
 		{"cors", "maybe", `"maybe" says neither yes nor no`},
 		{"timeout", "0", `"0" is no time to wait; write seconds, or a number and a unit`},
@@ -308,7 +310,7 @@ func TestEnvironmentWarnings(t *testing.T) {
 	}
 	want := []string{
 		"HIGHBALL_ACESS_LOG: unknown variable; did you mean HIGHBALL_ACCESS_LOG?",
-		"HIGHBALL_ZZZ: unknown variable; known are HIGHBALL_BIND, HIGHBALL_PORT, HIGHBALL_ACCESS_LOG, HIGHBALL_CORS, HIGHBALL_CACHE, HIGHBALL_LISTING, HIGHBALL_SPA, HIGHBALL_UPLOAD, HIGHBALL_DEBUG, HIGHBALL_TRACE, HIGHBALL_TIMEOUT, HIGHBALL_WORKERS, HIGHBALL_MAX_WORKERS, HIGHBALL_THREADS, HIGHBALL_PRELOAD, HIGHBALL_PYTHON, HIGHBALL_MAX_REQUESTS, HIGHBALL_MAX_AGE, HIGHBALL_MAX_MEMORY, HIGHBALL_QUEUE, HIGHBALL_QUEUE_TIMEOUT, HIGHBALL_MAX_BODY, HIGHBALL_RELOAD",
+		"HIGHBALL_ZZZ: unknown variable; known are HIGHBALL_BIND, HIGHBALL_PORT, HIGHBALL_ACCESS_LOG, HIGHBALL_STATS_LOG, HIGHBALL_SLOW, HIGHBALL_CORS, HIGHBALL_CACHE, HIGHBALL_LISTING, HIGHBALL_SPA, HIGHBALL_UPLOAD, HIGHBALL_DEBUG, HIGHBALL_TRACE, HIGHBALL_TIMEOUT, HIGHBALL_WORKERS, HIGHBALL_MAX_WORKERS, HIGHBALL_THREADS, HIGHBALL_PRELOAD, HIGHBALL_PYTHON, HIGHBALL_MAX_REQUESTS, HIGHBALL_MAX_AGE, HIGHBALL_MAX_MEMORY, HIGHBALL_QUEUE, HIGHBALL_QUEUE_TIMEOUT, HIGHBALL_MAX_BODY, HIGHBALL_RELOAD",
 	}
 	if diff := cmp.Diff(want, warnings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -18,6 +18,7 @@ type Policy struct {
 	Handler      *time.Duration // deadline of the handler in place of Timeouts.Handler, or Off
 	Compress     *Compress      // nil sends bodies as they are
 	Maintenance  *Maintenance   // nil is open
+	ServerTiming *bool          // whether answers say their phases; nil is false
 }
 
 // HeaderEdit is a change to the header of every answer, error pages included.
@@ -96,11 +97,6 @@ type Rewrite struct {
 	Pos    Pos
 }
 
-// Admin is the interface for control of a running server.
-type Admin struct {
-	Socket string // absolute path of a unix socket; "" leaves it to the server, "off" has none
-}
-
 // Over returns p with what it leaves unset as under has it.
 func (p Policy) Over(under Policy) Policy {
 	p.Headers = append(under.Headers[:len(under.Headers):len(under.Headers)], p.Headers...)
@@ -113,6 +109,7 @@ func (p Policy) Over(under Policy) Policy {
 	p.Handler = either(p.Handler, under.Handler)
 	p.Compress = either(p.Compress, under.Compress)
 	p.Maintenance = either(p.Maintenance, under.Maintenance)
+	p.ServerTiming = either(p.ServerTiming, under.ServerTiming)
 	return p
 }
 

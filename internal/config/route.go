@@ -9,7 +9,7 @@ import (
 // answers, whatever their order, and one that is exactly the path goes before one that it lies below. Of those that leaves, the
 // one answers that names the request's method, or else the one without Methods.
 //
-// One of App, Root, CGI, Redirect and Respond says what answers; without any of them it is the error page of Status.
+// One of App, Root, CGI, Redirect, Respond and Metrics says what answers; without any of them it is the error page of Status.
 type Route struct {
 	// Path is in canonical form, see [ParseRoutePath]. One that ends in a slash is for all that lies below it, and for itself
 	// without the slash; any other is for exactly this path. One with "*" in it is a pattern: "*" stands for any part of one segment,
@@ -29,6 +29,7 @@ type Route struct {
 
 	Redirect string // URI reference; one that ends in a slash, at a Path that does, has what follows Path put behind it
 	Respond  *Text  // a fixed answer
+	Metrics  bool   // the server's metrics, in the text format of Prometheus
 	Status   int    // of the answer, for Redirect and Respond; else, from 400 to 599, of the error page
 
 	Files Files

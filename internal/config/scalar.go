@@ -144,11 +144,6 @@ func parsePort(s string) (int, error) {
 	return int(n), nil
 }
 
-// parseAccess reads the name of an access log format.
-func parseAccess(s string) (string, error) {
-	return oneOf(s, "access log format", "common", "combined", "json", "off")
-}
-
 // oneOf returns s if it is one of the words, which say what a thing is.
 func oneOf(s, thing string, words ...string) (string, error) {
 	for _, w := range words {

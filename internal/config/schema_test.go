@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -121,6 +122,9 @@ func plain(v value) any {
 		return v.text == "true"
 	case unstable.Integer:
 		return float64(integer(value{text: strings.ReplaceAll(v.text, "_", "")}))
+	case unstable.Float:
+		n, _ := strconv.ParseFloat(v.text, 64)
+		return n
 	}
 	return v.text
 }
@@ -138,7 +142,7 @@ func (s schema) check(at string, v any) string {
 			wrong = s.checkOneOf(at, v)
 		case "type":
 			kinds := map[string]string{"bool": "boolean", "float64": "integer", "string": "string", "[]interface {}": "array", "map[string]interface {}": "object"}
-			if kinds[fmt.Sprintf("%T", v)] != of {
+			if kind := kinds[fmt.Sprintf("%T", v)]; kind != of && (kind != "integer" || of != "number") {
 				wrong = fmt.Sprintf("%s is %v, want a value of type %v", at, v, of)
 			}
 		case "enum":

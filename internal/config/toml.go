@@ -35,6 +35,8 @@ func parseTOML(name string, text []byte, dir string, environ []string) (*Config,
 		d.errs.add(begin, "there is no [[site]], so there is nothing to serve", `write [[site]] and below it root = "public", the folder to serve`)
 	}
 	d.checkListens(&c)
+	d.checkLog(root, &c.Log)
+	d.checkAdmin(root, &c)
 	d.link(&c)
 	if err := d.consequences(d.errs).result(); err != nil {
 		return nil, err
@@ -66,14 +68,13 @@ func (d *decoder) whole(c *Config) []field {
 			field{"fields", d.bound(&c.Limits.Fields, parseCount)},
 			field{"body", d.size(&c.Limits.Body)},
 		)},
-		field{"log", d.table("[log]",
-			field{"access", text(d, `a format in quotes, such as "common"`, &c.Log.Access, parseAccess)},
-			field{"access_file", text(d, "a path in quotes", &c.Log.AccessFile, d.newFile)},
-			field{"stats_file", nil},
+		field{"log", d.table("[log]", d.log(&c.Log)...)},
+		field{"admin", d.table("[admin]", d.admin(&c.Admin)...)},
+		field{"metrics", d.table("[metrics]",
+			field{"enabled", d.bool(&c.Metrics.Enabled)},
 		)},
-		field{"admin", d.table("[admin]",
-			field{"socket", text(d, `the path of a socket in quotes, or "off"`, &c.Admin.Socket, d.controlSocket)},
-		)},
+		field{"recorder", d.table("[recorder]", d.recorder(&c.Recorder)...)},
+		field{"otlp", d.table("[otlp]", d.otlp(&c.OTLP)...)},
 	}, d.parts(c)...)
 }
 
@@ -123,19 +124,6 @@ func (d *decoder) trusted(c *Config) func(value) {
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
 	})
-}
-
-// controlSocket resolves the path of the socket for control of the server.
-func (d *decoder) controlSocket(path string) (string, error) {
-	if path == "off" {
-		return path, nil
-	}
-	path = strings.TrimPrefix(path, "unix:")
-	if path != "" {
-		path = d.resolve(path)
-	}
-	l, err := unixListener(path)
-	return l.Address, err
 }
 
 // media returns the setter of the media types by extension.

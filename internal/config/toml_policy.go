@@ -28,6 +28,10 @@ func (d *decoder) withPolicy(p *Policy, own ...field) []field {
 			p.Handler = new(time.Duration)
 			d.timeout(p.Handler)(v)
 		}},
+		field{"server_timing", func(v value) {
+			p.ServerTiming = new(bool)
+			d.bool(p.ServerTiming)(v)
+		}},
 		field{"compress", d.compress(&p.Compress)},
 		field{"maintenance", d.maintenance(&p.Maintenance)},
 	)

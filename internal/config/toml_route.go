@@ -30,6 +30,7 @@ func (d *decoder) route(r *Route, t *routeText) []field {
 		field{"redirect", text(d, `a URL or a path in quotes, such as "/new/"`, &r.Redirect, parseLocation)},
 		field{"respond", text(d, "a text in quotes", &t.respond, asItIs)},
 		field{"status", d.count(&r.Status, 200)},
+		field{"metrics", d.metrics(&r.Metrics)},
 		field{"type", text(d, `a media type in quotes, such as "text/html"`, &t.textType, parseMedia)},
 		field{"index", d.index(&r.Files.Index)},
 		field{"listing", d.maybe(&r.Files.Listing)},
@@ -46,7 +47,7 @@ func (d *decoder) route(r *Route, t *routeText) []field {
 
 // targets returns the keys that say what a route leads to.
 func targets() []string {
-	return []string{"app", "wsgi", "root", "cgi", "classes", "redirect", "respond", "status"}
+	return []string{"app", "wsgi", "root", "cgi", "classes", "redirect", "respond", "metrics", "status"}
 }
 
 // belongsTo returns the targets that a key means something beside; nil is all.
@@ -287,6 +288,15 @@ func (d *decoder) interpreters(into *map[string]string) func(value) {
 				return d.program(s, "write a program, such as python3 or /usr/bin/perl")
 			})(e.value)
 			(*into)["."+extension] = path
+		}
+	}
+}
+
+// metrics returns the setter of a route that leads to the server's metrics.
+func (d *decoder) metrics(into *bool) func(value) {
+	return func(v value) {
+		if d.bool(into)(v); v.kind == unstable.Bool && !*into {
+			d.errs.add(v.pos, "a route with metrics = false leads nowhere", "write metrics = true, or leave the route out")
 		}
 	}
 }

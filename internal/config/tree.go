@@ -26,6 +26,9 @@ type Config struct {
 	Limits   Limits
 	Log      Log
 	Admin    Admin
+	Metrics  Metrics
+	Recorder Recorder
+	OTLP     OTLP
 	Apps     []App  // those that routes lead to: first what has a name, then what routes describe, each in the order of the file
 	Sites    []Site // in the order of the file; no two of them name the same listener, or none, and have the same host, or none
 
@@ -48,6 +51,9 @@ type Config struct {
 	// Files are the absolute paths of what was read: the file itself, those that it includes, and those that stand for a value. There are
 	// none for the command line.
 	Files []string
+
+	// Sources are the files themselves, those that stand for a value left out.
+	Sources []Source `json:"-"`
 
 	// Notices are what is no fault and yet hardly meant, such as an application that no route leads to.
 	Notices []*Error
@@ -89,10 +95,9 @@ type Limits struct {
 	Body   int64 // request body, bytes, or Off; a site's UploadLimit takes its place for uploads, MaxBody for applications
 }
 
-// Log says what is recorded and where.
-type Log struct {
-	Access     string // "common", "combined", "json" or "off"
-	AccessFile string // absolute path; "" is standard output
+// Metrics says what is counted.
+type Metrics struct {
+	Enabled bool // count requests
 }
 
 // Site is a virtual host: the names it answers to, a folder and how it is served, and routes to what else answers there.
@@ -157,7 +162,10 @@ func Default() Config {
 			Fields: 100,
 			Body:   1 << 20,
 		},
-		Log:         Log{Access: "common"},
+		Log:         defaultLog(),
+		Metrics:     Metrics{Enabled: true},
+		Recorder:    Recorder{Size: DefaultRecorderSize},
+		OTLP:        OTLP{Sample: 1, Service: DefaultService},
 		ProxyHeader: "x-forwarded",
 	}
 }

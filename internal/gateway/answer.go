@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -42,7 +43,13 @@ func (tk *ticket) writeStream(w *highball.Response, r *highball.Request) error {
 		a.head.apply(w)
 	}
 	err := tolerated(a.spool.writeTo(r.Context(), w))
+	if tk.pool.slow > 0 {
+		r.SetStack(tk.SlowStack())
+	}
 	if err != nil {
+		if cause := context.Cause(r.Context()); errors.Is(cause, highball.ErrKilled) {
+			err = cause // which a failed write does not tell
+		}
 		tk.pool.abandon(tk, err)
 		var failure *appError
 		if errors.As(err, &failure) && !w.Started() {

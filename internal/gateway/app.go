@@ -44,6 +44,9 @@ type Config struct {
 	MaxBody       int64         // of a request, in bytes; 0 is 1 GiB, less is no limit
 	StopDeadline  time.Duration // for a worker to finish what it has; 0 is 10 s
 
+	// Slow is the time after which the record of a request tells where its worker was then: see highball.Request.SetStack. 0 is never.
+	Slow time.Duration
+
 	Debug   bool // tracebacks in the browser
 	Reload  bool // new workers when a file that the app has imported changes
 	Version string
@@ -66,6 +69,7 @@ type App struct {
 	supervisor *supervisor
 	bodies     bodies
 	known      atomic.Pointer[ready] // of the worker that was ready last
+	full       atomic.Int64          // requests that were refused since the queue was full
 }
 
 // Description is what there is to say of an App.
@@ -122,7 +126,11 @@ func New(cfg Config) (*App, error) {
 // application cannot be loaded; with Config.Reload it is nil then, and the application is tried again when its files change.
 func (a *App) Start(ctx context.Context, s *highball.Server) error {
 	a.server = s
-	return a.supervisor.start(ctx)
+	err := a.supervisor.start(ctx)
+	if err == nil && a.pool.slow > 0 {
+		a.pool.errands.Go(a.pool.lookForSlow)
+	}
+	return err
 }
 
 // Handler returns the handler of the application mounted at a path, "" or such as "/shop".
@@ -215,7 +223,7 @@ func (s *supervisor) tell() (all []WorkerStatus) {
 func (p *pool) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.queue.len() > 0 || slices.ContainsFunc(p.workers, func(w *worker) bool { return len(w.flight) > 0 })
+	return p.queue.len() > 0 || slices.ContainsFunc(p.alive, func(w *worker) bool { return len(w.flight) > 0 })
 }
 
 // waiting returns how many requests wait for a worker.
@@ -229,7 +237,7 @@ func (p *pool) waiting() int {
 func (p *pool) flightOf(pid int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, w := range p.workers {
+	for _, w := range p.alive {
 		if w.proc.pid == pid {
 			return len(w.flight)
 		}
@@ -268,9 +276,16 @@ func (a *App) codec() codec {
 	return c
 }
 
-// stuck tells of a request that its worker does not get done, and has the worker replaced.
+// stuck tells of a request that its worker does not get done, or is not to get done, and has the worker replaced.
 func (a *App) stuck(w *worker, r stuckRequest) {
-	a.cfg.Logger.Error("a request is stuck, its worker is replaced", "app", a.cfg.Name, "worker", w.number, "pid", w.proc.pid,
-		"id", r.id, "method", r.method, "target", r.target, "queue", r.waited, r.phase(), r.ran, "stacks", w.proc.stacks())
-	a.supervisor.replace(w, "stuck")
+	level, message := slog.LevelError, "a request is stuck, its worker is replaced"
+	switch r.reason {
+	case reasonKilled:
+		level, message = slog.LevelWarn, "a request was ended by hand, its worker is replaced"
+	case reasonUnwanted:
+		message = "a worker goes on with a request that nobody wants, it is replaced"
+	}
+	a.cfg.Logger.Log(context.Background(), level, message, "app", a.cfg.Name, "worker", w.number, "pid", w.proc.pid,
+		"id", r.id, "method", r.method, "target", r.target, "queue", r.waited, r.phase(), r.ran, "stacks", w.proc.lastStacks(r.number))
+	a.supervisor.replace(w, r.reason)
 }

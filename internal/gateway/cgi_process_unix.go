@@ -41,6 +41,9 @@ func (p *coldScript) signal(sig syscall.Signal) {
 	}
 }
 
+// ended implements scriptProcess.
+func (p *coldScript) ended() bool { return hasEnded(p.child.Pid) }
+
 // wait implements scriptProcess.
 func (p *coldScript) wait(ending func() bool) exit {
 	if diedOfSignal(p.child.Pid) || ending() {

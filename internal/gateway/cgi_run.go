@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,6 +43,8 @@ type scriptProcess interface {
 	id() int // of the process
 	// signal sends a signal to the group, if the script was not waited for.
 	signal(syscall.Signal)
+	// ended reports whether the script is known to have ended, so that wait need not wait.
+	ended() bool
 	// wait waits for the script's end. What is left of its group is killed if the script was killed, or is ending by
 	// intent: after an orderly exit it is the script's own affair.
 	wait(ending func() bool) exit
@@ -58,6 +61,7 @@ type cgiRun struct {
 	script         *script
 	id             string // of the request
 	method, target string
+	since          time.Time
 
 	pid    int
 	stdin  *os.File // nil unless the handler feeds the script
@@ -85,7 +89,7 @@ type cgiRun struct {
 // entered; the run leaves for it when the script has ended, unless there is an error.
 func (c *CGI) start(ctx context.Context, s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
 	run := &cgiRun{
-		cgi: c, script: s, id: e.id, method: e.method, target: e.target,
+		cgi: c, script: s, id: e.id, method: strings.Clone(e.method), target: strings.Clone(e.target), since: time.Now(), // it may outlive the request
 		resume: make(chan struct{}, 1), known: make(chan struct{}),
 	}
 	run.lines = &stderrLog{run: run}
@@ -211,11 +215,17 @@ func (r *cgiRun) attend() {
 	if headless && !errors.Is(err, errNoOutput) && !errors.Is(err, errHeadUnend) {
 		r.stop(err) // which is not at its end
 	}
+	wait := func() exit { return r.proc.wait(func() bool { return r.ending() != nil }) }
+	if r.proc.ended() { // as most have that have closed their output
+		how := wait()
+		r.finish(how, r.settle(headless, ended, true, how, err))
+		return
+	}
 	over := make(chan struct{})
 	var how exit
 	go func() {
 		defer close(over)
-		how = r.proc.wait(func() bool { return r.ending() != nil })
+		how = wait()
 	}()
 	patience := time.NewTimer(exitPause)
 	defer patience.Stop()
@@ -270,7 +280,7 @@ func (r *cgiRun) finish(how exit, reported bool) {
 	}
 	r.mu.Unlock()
 	_ = r.stdout.Close()
-	r.stderr.finish(nil)
+	r.stderr.finish()
 	r.lines.close()
 	if errors.Is(cause, errOverstay) || errors.Is(cause, errUnwanted) {
 		r.log("a CGI script was ended", "err", cause)

@@ -105,6 +105,10 @@ func (h *cgiHandler) answer(w *highball.Response, r, body *highball.Request, e *
 	})
 	location, err := h.converse(ctx, w, run, in)
 	if err != nil {
+		if cause := context.Cause(ctx); errors.Is(cause, highball.ErrKilled) {
+			err = cause // which a failed write does not tell
+			run.log("a CGI script is ended with its request, by hand")
+		}
 		run.stop(err)
 	}
 	run.leave()

@@ -135,7 +135,7 @@ func startWarmParent(c *CGI, key warmKey) (_ *warmParent, err error) {
 	if err != nil {
 		_ = p.child.Kill()
 		how := reap(p.child)
-		p.out.finish(nil)
+		p.out.finish()
 		return nil, fmt.Errorf("%s does not get ready: %w (%s) %s", key, err, how, strings.TrimSpace(p.out.tail()))
 	}
 	_ = p.control.SetReadDeadline(time.Time{})
@@ -271,7 +271,7 @@ func (p *warmParent) listen() {
 	patience := time.AfterFunc(linger, func() { _ = p.child.Kill() })
 	how := reap(p.child)
 	patience.Stop()
-	p.out.finish(nil)
+	p.out.finish()
 	p.onEnd(how, strings.TrimSpace(p.out.tail()), wanted)
 }
 
@@ -430,6 +430,9 @@ func (w *warmScript) signal(sig syscall.Signal) {
 		_ = w.parent.tell(appendWarm(nil, warmSignal, w.number, int32(sig), 0)) // a parent that hears nothing is killed
 	}
 }
+
+// ended implements scriptProcess: the parent is asked in any case.
+func (w *warmScript) ended() bool { return false }
 
 // wait implements scriptProcess. That the script is being ended the parent knows from the signal.
 func (w *warmScript) wait(func() bool) exit {

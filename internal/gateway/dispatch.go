@@ -36,6 +36,7 @@ type pool struct {
 	most     int           // requests that may wait
 	patience time.Duration // for how long
 	stuck    func(w *worker, r stuckRequest)
+	slow     time.Duration // after which it is looked where a request is; 0 is never
 	served   func(w *worker, n int)
 	files    func(w *worker, list []byte)
 	over     func() // the server has ended
@@ -45,10 +46,13 @@ type pool struct {
 
 	mu      sync.Mutex // guards the following fields, and the fields of workers and tickets that say so
 	workers []*worker  // that take requests
+	alive   []*worker  // these, and those that have still to finish some
 	queue   queue
 	timer   *time.Timer // of the oldest in the queue
 	load    load
 	ended   bool
+	expired int64         // requests that have waited for too long
+	ending  chan struct{} // closed when ended is set
 }
 
 // worker is a process with its place in the pool.
@@ -83,7 +87,7 @@ var _ highball.Receiver = (*worker)(nil)
 func newPool(cfg *Config) *pool {
 	return &pool{
 		name: cfg.Name, log: cfg.Logger, threads: cfg.Threads, most: cfg.QueueLimit, patience: cfg.QueueDeadline,
-		base: time.Now(), load: newLoad(),
+		slow: cfg.Slow, base: time.Now(), load: newLoad(), ending: make(chan struct{}),
 	}
 }
 
@@ -97,6 +101,7 @@ func (p *pool) admit(w *worker) error {
 		return fmt.Errorf("worker %d has ended already", w.number)
 	}
 	p.workers = append(p.workers, w)
+	p.alive = append(p.alive, w)
 	p.feedLocked(nil, w)
 	return nil
 }
@@ -130,6 +135,7 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 		close(w.drained)
 	}
 	p.removeLocked(w)
+	p.alive = slices.DeleteFunc(p.alive, func(one *worker) bool { return one == w })
 	p.mu.Unlock()
 	for _, tk := range flight {
 		tk.fail(t, &highball.Error{Status: 502, Err: &deadWorkerError{w.number, w.proc.pid}})
@@ -280,11 +286,7 @@ func (p *pool) find(w *worker, id uint32) *ticket {
 // together.
 func (tk *ticket) beganLocked() {
 	if w := tk.worker; tk.took == 0 {
-		begun := tk.sent
-		if w.pool.threads == 1 {
-			begun = max(begun, w.mark)
-		}
-		tk.took = max(w.received-begun, 1)
+		tk.took = max(w.received-w.sinceLocked(tk), 1)
 	}
 }
 
@@ -320,11 +322,34 @@ func (p *pool) abandon(tk *ticket, cause error) (unbegun bool) {
 		tk.answer.spool.abandon()
 		p.cancelLocked(tk)
 	}
-	// One that has waited for long and begun late may well get done.
-	if errors.Is(cause, highball.ErrHandlerDeadline) && p.now()-tk.sent >= tk.sent-tk.since {
-		p.giveUpLocked(tk)
+	switch {
+	case errors.Is(cause, highball.ErrKilled):
+		p.giveUpOnceLocked(tk, reasonKilled)
+	case errors.Is(cause, highball.ErrHandlerDeadline) && p.now()-tk.sent >= tk.sent-tk.since:
+		// One that has waited for long and begun late may well get done.
+		p.giveUpLocked(tk, reasonStuck)
 	}
 	return false
+}
+
+// giveUpOnceLocked is giveUpLocked if a worker is at tk. Behind another request it is only one that nobody wants: when the worker has come to it, it
+// may go on with it for a while.
+func (p *pool) giveUpOnceLocked(tk *ticket, reason reason) {
+	w, id := tk.worker, tk.id
+	if tk.stage == answered || w == nil {
+		return
+	}
+	if w.stageLocked(tk, w.proc.begun()) != ahead {
+		p.giveUpLocked(tk, reason)
+		return
+	}
+	time.AfterFunc(cancelPatience, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if i := w.indexLocked(id); i >= 0 { // else tk may be used for another one
+			p.giveUpOnceLocked(w.flight[i], reasonUnwanted)
+		}
+	})
 }
 
 // cancelLocked tells the worker that nobody wants the rest of an answer, and sees to it that the worker comes to an end.
@@ -335,28 +360,33 @@ func (p *pool) cancelLocked(tk *ticket) {
 		time.AfterFunc(cancelPatience, func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.giveUpLocked(tk)
+			p.giveUpLocked(tk, reasonUnwanted)
 		})
 	}
 }
 
 // giveUpLocked has the worker of a request replaced that does not get done.
-func (p *pool) giveUpLocked(tk *ticket) {
+func (p *pool) giveUpLocked(tk *ticket, reason reason) {
 	w := tk.worker
 	if tk.stage != running && tk.stage != streaming || w.isStuck || p.ended {
 		return
 	}
 	w.isStuck = true
-	r := stuckRequest{id: string(tk.ident), method: tk.method, target: string(tk.target), waited: tk.sent - tk.since, ran: p.now() - tk.sent, stage: tk.stage}
+	r := stuckRequest{
+		number: tk.id, id: string(tk.ident), method: tk.method, target: string(tk.target),
+		waited: tk.sent - tk.since, ran: p.now() - tk.sent, stage: tk.stage, reason: reason,
+	}
 	p.errands.Go(func() { p.stuck(w, r) })
 }
 
 // stuckRequest is what is known of a request that a worker did not answer in time.
 type stuckRequest struct {
+	number         uint32 // as its worker knows it
 	id             string
 	method, target string
 	waited, ran    time.Duration
 	stage          stage
+	reason         reason // why it is given up
 }
 
 // phase names the phase that the request is stuck in.
@@ -377,6 +407,7 @@ func (p *pool) expire() {
 		tk.stage = answered
 		late = append(late, tk)
 	}
+	p.expired += int64(len(late))
 	p.timer = nil
 	if p.queue.len() > 0 && !p.ended {
 		p.timer = time.AfterFunc(p.patience-(now-p.queue.front().since), p.expire)
@@ -390,7 +421,10 @@ func (p *pool) expire() {
 // end refuses what waits and what comes.
 func (p *pool) end() {
 	p.mu.Lock()
-	p.ended = true
+	if !p.ended {
+		p.ended = true
+		close(p.ending)
+	}
 	if p.timer != nil {
 		p.timer.Stop()
 	}
@@ -428,7 +462,7 @@ func (p *pool) inFlight() (n int) {
 			}
 		}
 	}
-	for _, w := range p.workers {
+	for _, w := range p.alive {
 		count(w.flight)
 	}
 	count(p.queue.waiting)

@@ -201,14 +201,15 @@ func appendVariable(dst []byte, field string) []byte {
 	return dst
 }
 
-// appendEnviron appends what a worker makes the environ of r from: a tuple of 14 values, of which the last is a dict of the
-// HTTP_ variables and of those that tell of a user. For mount and contentLength see environOf.
-func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, contentLength int64) []byte {
+// appendEnviron appends what a worker makes the environ of r from: a tuple of 15 values, of which the last but one is the request's id, for
+// which the worker has the name at hand, and the last a dict of the other HTTP_ variables and of those that tell of a user. For mount and
+// contentLength see environOf.
+func appendEnviron(dst []byte, c codec, r *highball.Request, id []byte, mount string, contentLength int64) []byte {
 	var storage [usualFields]highball.Field
 	e := environOf(r, mount, contentLength, storage[:0])
 
 	var scratch [64]byte // longer than any address
-	dst = c.appendTuple(dst, 14)
+	dst = c.appendTuple(dst, 15)
 	dst = appendText(dst, c, e.method)
 	dst = appendText(dst, c, e.script)
 	dst = appendText(dst, c, e.path)
@@ -230,6 +231,7 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, conte
 	} else {
 		dst = c.appendNone(dst)
 	}
+	dst = appendText(dst, c, id)
 	dst = c.appendDict(dst)
 	for i := range e.fields {
 		f := &e.fields[i]
@@ -237,8 +239,6 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, mount string, conte
 		dst = appendVariable(dst, f.Name)
 		dst = appendText(dst, c, f.Value)
 	}
-	dst = appendText(dst, c, "HTTP_X_REQUEST_ID")
-	dst = appendText(dst, c, r.AppendID(scratch[:0]))
 	if e.user != "" {
 		dst = appendText(dst, c, "AUTH_TYPE")
 		dst = appendText(dst, c, authType)

@@ -48,7 +48,7 @@ func withRequest(t testing.TB, d servertest.Driver, raw string, f func(r *highba
 
 // environKeys are the places of the tuple.
 var environKeys = []string{"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "RAW_URI", "SERVER_PROTOCOL", "wsgi.url_scheme",
-	"REMOTE_ADDR", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT", "CONTENT_TYPE", "CONTENT_LENGTH"}
+	"REMOTE_ADDR", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT", "CONTENT_TYPE", "CONTENT_LENGTH", "HTTP_X_REQUEST_ID"}
 
 // decodeEnviron returns a blob as a worker does: without the keys that are None.
 func decodeEnviron(t testing.TB, c codec, blob []byte) map[string]string {
@@ -71,7 +71,7 @@ func decodeEnviron(t testing.TB, c codec, blob []byte) map[string]string {
 	}
 	value, rest, err := decodeMarshal(blob)
 	tuple, ok := value.([]any)
-	if err != nil || len(rest) > 0 || !ok || len(tuple) != 14 {
+	if err != nil || len(rest) > 0 || !ok || len(tuple) != 15 {
 		t.Fatalf("%v, %d bytes more, a tuple of %d: %q", err, len(rest), len(tuple), blob)
 	}
 	for i, key := range environKeys {
@@ -79,7 +79,7 @@ func decodeEnviron(t testing.TB, c codec, blob []byte) map[string]string {
 			env[key] = s
 		}
 	}
-	for key, v := range tuple[13].(map[string]any) {
+	for key, v := range tuple[14].(map[string]any) {
 		if _, twice := env[key]; twice {
 			t.Errorf("%s stands twice", key)
 		}
@@ -208,7 +208,7 @@ func TestEnvironMapping(t *testing.T) {
 			defer close(lent.done)
 			for _, codec := range []codec{marshalCodec, plainCodec} {
 				prefix := []byte("before")
-				blob := appendEnviron(prefix, codec, lent.r, test.mount, test.length)
+				blob := appendEnviron(prefix, codec, lent.r, lent.r.AppendID(nil), test.mount, test.length)
 				got := decodeEnviron(t, codec, bytes.TrimPrefix(blob, prefix))
 				for key, want := range test.want {
 					if got[key] != want {
@@ -234,7 +234,7 @@ func TestEnvironMapping(t *testing.T) {
 // The whole of what a worker gets, so that nothing can be added unseen.
 func TestEnvironWhole(t *testing.T) {
 	withRequest(t, servertest.Loop, "GET /x HTTP/1.0\r\nAccept: */*\r\nX-Request-ID: forged\r\n\r\n", func(r *highball.Request) {
-		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, "", -1))
+		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, r.AppendID(nil), "", -1))
 		want := map[string]string{
 			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/x", "QUERY_STRING": "", "RAW_URI": "/x",
 			"SERVER_PROTOCOL": "HTTP/1.0", "wsgi.url_scheme": "http",
@@ -258,7 +258,7 @@ func TestEnvironBehindHandlers(t *testing.T) {
 		if err := r.Rewrite("/y z", "c=d"); err != nil {
 			t.Fatal(err)
 		}
-		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, "", -1))
+		got := decodeEnviron(t, marshalCodec, appendEnviron(nil, marshalCodec, r, r.AppendID(nil), "", -1))
 		want := map[string]string{
 			"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/y z", "QUERY_STRING": "c=d", "RAW_URI": "/x?a=b",
 			"SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "https", "REMOTE_ADDR": "203.0.113.9", "REMOTE_PORT": "4711",
@@ -328,8 +328,11 @@ const browserRequest = "GET /catalogue/items?page=2 HTTP/1.1\r\nHost: shop.examp
 func TestEnvironDoesNotAllocate(t *testing.T) {
 	for _, raw := range []string{typicalRequest, browserRequest} {
 		withRequest(t, servertest.Loop, raw, func(r *highball.Request) {
-			dst := make([]byte, 0, 8<<10)
-			if n := testing.AllocsPerRun(100, func() { dst = appendEnviron(dst[:0], marshalCodec, r, "", -1) }); n > 0 {
+			id, dst := make([]byte, 0, 100), make([]byte, 0, 8<<10)
+			if n := testing.AllocsPerRun(100, func() {
+				id = r.AppendID(id[:0])
+				dst = appendEnviron(dst[:0], marshalCodec, r, id, "", -1)
+			}); n > 0 {
 				t.Errorf("%v allocations for %.30q", n, raw)
 			}
 		})
@@ -341,10 +344,11 @@ func BenchmarkEnviron(b *testing.B) {
 		for codecName, c := range map[string]codec{"marshal": marshalCodec, "plain": plainCodec} {
 			b.Run(name+"/"+codecName, func(b *testing.B) {
 				withRequest(b, servertest.Loop, raw, func(r *highball.Request) {
-					dst := make([]byte, 0, 8<<10)
+					id, dst := make([]byte, 0, 100), make([]byte, 0, 8<<10)
 					b.ReportAllocs()
 					for b.Loop() {
-						dst = appendEnviron(dst[:0], c, r, "", -1)
+						id = r.AppendID(id[:0])
+						dst = appendEnviron(dst[:0], c, r, id, "", -1)
 					}
 				})
 			})

@@ -99,11 +99,8 @@ func (o *output) tail() string {
 }
 
 // finish is called when the worker is dead: what is in the pipe is read to its end, but not what its descendants may say
-// later. What the interpreter has written to stack when it crashed belongs to the last words.
-func (o *output) finish(stack *os.File) {
+// later.
+func (o *output) finish() {
 	_ = o.file.SetReadDeadline(time.Unix(1, 0))
 	<-o.over
-	if stack != nil {
-		drain(stack, tailSize, o.keep)
-	}
 }

@@ -64,7 +64,7 @@ func TestOutputOfTheDead(t *testing.T) {
 	if _, err := w.WriteString("last\nwords"); err != nil {
 		t.Fatal(err)
 	}
-	o.finish(nil)
+	o.finish()
 	if !slices.Equal(got, []string{"last", "words"}) {
 		t.Errorf("lines %q", got)
 	}

@@ -12,7 +12,8 @@ import (
 //
 //	MAIN   a stream of frames in both directions; until the worker is ready it is read here, and then by the pool
 //	DESC   a stream of single bytes, each of which carries one descriptor
-//	STACK  a pipe on which the worker's faulthandler writes stacks, when signalled or when the interpreter crashes
+//	STACK  a stream of questions where the worker's threads are, and of answers; its faulthandler writes there, too, when signalled
+//	SEATS  a file in memory, in which the worker notes which thread is at which request
 //	LIFE   a stream that carries nothing: its end tells the worker that the server is no more
 //	OUT    a pipe that is the worker's standard output and standard error
 //
@@ -25,6 +26,7 @@ type process struct {
 	desc   *os.File
 	life   *os.File
 	stack  *os.File
+	seats  *os.File
 	out    *output
 	dead   chan struct{}
 	how    string // it ended; set before dead is closed
@@ -33,7 +35,8 @@ type process struct {
 	answered atomic.Int64 // requests
 	limit    atomic.Int64 // requests after which it is to be replaced, 0 without
 
-	asking sync.Mutex // held while its stacks are read
+	asking sync.Mutex // held while its stacks are read; guards asked
+	asked  uint32     // the number of the last question
 
 	talk   sync.Mutex // held while MAIN is read here; guards unread
 	unread []byte     // what was in MAIN when the process died
@@ -113,9 +116,9 @@ func (p *process) memory() int64 {
 // attend waits for the death of the process, which wait reports, and clears up.
 func (p *process) attend(wait func() string) {
 	how := wait()
-	p.out.finish(p.stack)
+	p.out.finish()
 	p.closeMain()
-	for _, f := range []*os.File{p.desc, p.life, p.stack} {
+	for _, f := range []*os.File{p.desc, p.life, p.stack, p.seats} {
 		_ = f.Close()
 	}
 	p.leader.close()

@@ -170,7 +170,7 @@ func (f *parent) order(spec *launchSpec, c *channels) (<-chan birth, error) {
 		return nil, fmt.Errorf("worker %d is being forked already", id)
 	}
 	for _, end := range []*os.File{
-		c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], c.theirs[theirOut],
+		c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], c.theirs[theirOut], c.seats,
 	} {
 		err := spec.step("send")
 		if err == nil {

@@ -139,6 +139,13 @@ func diedOfSignal(pid int) bool {
 	}
 }
 
+// hasEnded reports whether a child has ended and was not reaped. It does not wait.
+func hasEnded(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
+	return err == nil && info.Signo != 0
+}
+
 // reapAdopted reaps a process whose parent has died, if that has made it a child of this process.
 func reapAdopted(pid int) {
 	_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
@@ -158,4 +165,19 @@ func residentMemory(pid int) int64 {
 		return -1
 	}
 	return pages * int64(os.Getpagesize())
+}
+
+// naps returns how often a thread of the process has gone to sleep. It is -1 where that cannot be known.
+func (p *process) naps(thread int) int {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/task/" + strconv.Itoa(thread) + "/status")
+	if err != nil {
+		return -1
+	}
+	_, rest, _ := bytes.Cut(b, []byte("\nvoluntary_ctxt_switches:\t"))
+	number, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.Atoi(string(number))
+	if err != nil {
+		return -1
+	}
+	return n
 }

@@ -47,3 +47,5 @@ func (h handle) signal(syscall.Signal) error { return errSystem }
 func (h handle) killGroup()                  {}
 
 func residentMemory(int) int64 { return -1 }
+
+func (p *process) naps(int) int { return -1 }

@@ -97,8 +97,14 @@ func (h handle) awaitEnd() bool { return false }
 // diedOfSignal does not look.
 func diedOfSignal(int) bool { return false }
 
+// hasEnded does not look.
+func hasEnded(int) bool { return false }
+
 // reapAdopted does nothing: only process 1 adopts.
 func reapAdopted(int) {}
 
 // residentMemory is not known.
 func residentMemory(int) int64 { return -1 }
+
+// naps is not known.
+func (p *process) naps(int) int { return -1 }

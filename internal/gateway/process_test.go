@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -76,7 +77,7 @@ func TestLife(t *testing.T) {
 	if got := strings.Join(lines, "|"); got != "one|two|three" {
 		t.Errorf("output %q", got)
 	}
-	if p.memory() != -1 || p.stacks() != "" || p.sendDescriptor(main) == nil {
+	if p.memory() != -1 || p.lastStacks(1) != "" || p.sendDescriptor(main) == nil {
 		t.Error("a dead process answers")
 	}
 }
@@ -202,13 +203,13 @@ threading.Thread(target=nap, daemon=True).start()
 	if _, err := p.await(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	got := p.stacks()
+	got := p.lastStacks(0)
 	if !strings.Contains(got, "in nap") || strings.Contains(got, ownSource) {
 		t.Errorf("stacks:\n%s", got)
 	}
 }
 
-func TestCutStacks(t *testing.T) {
+func TestParseThreads(t *testing.T) {
 	const text = `Thread 0x01 (most recent call first):
   File "/usr/lib/python3/threading.py", line 320 in wait
   File "<highball>", line 10 in take
@@ -226,20 +227,51 @@ Thread 0x03 [theirs] (most recent call first):
 
 Current thread 0x04 (most recent call first):
   File "/app/shop.py", line 9 in loop
+  File "/app/lib.py", line 8 in call
   File "<highball>", line 20 in serve
   File "<string>", line 1 in <module>
 `
-	const want = `Thread 0x02 (most recent call first):
-  File "/app/shop.py", line 3 in view
+	const want = `Thread 0x4, at the request (most recent call last):
+  File "/app/lib.py", line 8, in call
+  File "/app/shop.py", line 9, in loop
 
-Thread 0x03 [theirs] (most recent call first):
-  File "/usr/lib/python3/threading.py", line 320 in wait
+Thread 0x2 (most recent call last):
+  File "/app/shop.py", line 3, in view
 
-Current thread 0x04 (most recent call first):
-  File "/app/shop.py", line 9 in loop
+Thread theirs (most recent call last):
+  File "/usr/lib/python3/threading.py", line 320, in wait
 `
-	if got := cutStacks(text); got != want {
-		t.Errorf("cut to\n%s\nwant\n%s", got, want)
+	all := cutThreads(parseThreads(text))
+	if len(all) != 4 {
+		t.Fatalf("threads %+v", all)
+	}
+	all[3].Request = 7
+	if got := formatThreads(all, 7); got != want {
+		t.Errorf("written as\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What a worker says is not trusted.
+func TestAnswerIn(t *testing.T) {
+	p := &process{asked: 3}
+	looked := func(number uint32, text string) string {
+		b := binary.LittleEndian.AppendUint32([]byte{1}, number)
+		return string(binary.LittleEndian.AppendUint32(b, uint32(len(text)))) + text
+	}
+	for heard, want := range map[string]string{
+		"":                   "none",
+		"Thread 0x01":        "none",
+		looked(3, "yes"):     "yes",
+		looked(3, "yes")[:8]: "none",
+		looked(3, "yes")[:9]: "none",
+		looked(2, "late") + "text" + looked(3, "yes") + "text": "yes",
+		looked(4, "early"):                     "none",
+		"\x01\x03\x00\x00\x00\xff\xff\xff\x7f": "none",
+	} {
+		text, ok := p.answerIn([]byte(heard))
+		if got := string(text); ok != (want != "none") || ok && got != want {
+			t.Errorf("in %q there is %q, %v", heard, got, ok)
+		}
 	}
 }
 

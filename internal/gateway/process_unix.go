@@ -16,6 +16,7 @@ import (
 // channels are the ends of all that is between the server and a process.
 type channels struct {
 	main, desc, life, stack, out *os.File // the server's: close-on-exec, and they do not block a thread
+	seats                        *os.File // both sides have the same file
 	theirs                       [5]*os.File
 }
 
@@ -44,7 +45,7 @@ func openChannels(spec *launchSpec) (_ *channels, err error) {
 		{"main", socketPair, &c.main, &c.theirs[theirMain]},
 		{"desc", socketPair, &c.desc, &c.theirs[theirDesc]},
 		{"life", socketPair, &c.life, &c.theirs[theirLife]},
-		{"stack", pipe, &c.stack, &c.theirs[theirStack]},
+		{"stack", socketPair, &c.stack, &c.theirs[theirStack]},
 		{"out", pipe, &c.out, &c.theirs[theirOut]},
 	} {
 		if err := spec.step(end.name); err != nil {
@@ -62,6 +63,12 @@ func openChannels(spec *launchSpec) (_ *channels, err error) {
 			return nil, fmt.Errorf("open the %s channel of a worker: %w", end.name, err)
 		}
 	}
+	if err := spec.step("seats"); err != nil {
+		return nil, err
+	}
+	if c.seats, err = unnamedFile(); err != nil {
+		return nil, fmt.Errorf("make the seats of a worker: %w", err)
+	}
 	return c, nil
 }
 
@@ -76,7 +83,7 @@ func (c *channels) closeTheirs() {
 
 func (c *channels) close() {
 	c.closeTheirs()
-	for _, f := range []*os.File{c.main, c.desc, c.life, c.stack, c.out} {
+	for _, f := range []*os.File{c.main, c.desc, c.life, c.stack, c.out, c.seats} {
 		if f != nil {
 			_ = f.Close()
 		}
@@ -93,6 +100,7 @@ func (c *channels) process(spec *launchSpec, pid int, leader handle) *process {
 		desc:   c.desc,
 		life:   c.life,
 		stack:  c.stack,
+		seats:  c.seats,
 		out:    readOutput(c.out, spec.output),
 		dead:   make(chan struct{}),
 	}
@@ -152,7 +160,7 @@ func (c *channels) start(spec *launchSpec) (*os.Process, handle, error) {
 	out := c.theirs[theirOut]
 	attr := &os.ProcAttr{
 		Env:   spec.env,
-		Files: []*os.File{null, out, out, c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], boot},
+		Files: []*os.File{null, out, out, c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], boot, c.seats},
 		Sys:   childAttributes(),
 	}
 	attr.Sys.Credential = spec.as.credential()

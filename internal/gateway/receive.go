@@ -84,7 +84,7 @@ func (w *worker) takeWhole(f frame) {
 		tk.fail(w.turn, err)
 		return
 	case !tk.waits && head.prepared != nil:
-		tk.later.Took(tk.took).Send(w.turn, head.prepared, head.length, f.body)
+		tk.tellSlow(tk.later.Took(tk.took)).Send(w.turn, head.prepared, head.length, f.body)
 	default:
 		tk.answer = answer{head: head, body: append(tk.frame[:0], f.body...)} // the request has been read
 		tk.frame = tk.answer.body
@@ -119,7 +119,7 @@ func (w *worker) takeHead(f frame) {
 func (p *pool) beginStream(tk *ticket) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tk.stage = streaming
+	tk.stage, tk.streamed = streaming, tk.worker.received
 	if tk.unwanted {
 		p.cancelLocked(tk)
 	}

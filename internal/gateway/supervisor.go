@@ -30,6 +30,7 @@ type supervisor struct {
 	spawner *spawner
 	mail    *mailbox
 	over    chan struct{} // closed when nothing is left
+	tally   tally
 
 	ctx    context.Context // of all that start; ends when the application stops
 	cancel context.CancelFunc

@@ -15,7 +15,8 @@ type member struct {
 
 	state    state
 	since    time.Time // when it began to serve
-	outgoing string    // why another one is to take its place
+	outgoing bool      // another one is to take its place
+	reason   reason    // why
 	expected bool      // its end is no news
 	proc     *process  // nil until it is launched
 	worker   *worker   // nil until it has loaded the application
@@ -235,6 +236,9 @@ func (s *supervisor) dismissRoots() {
 func (s *supervisor) onFailed(m *member, err error) {
 	wanted := m.state == starting && !s.ending
 	s.remove(m)
+	if wanted && !errors.Is(err, errParentGone) {
+		s.tally.failed.Add(1)
+	}
 	switch {
 	case !wanted:
 	case s.reloads.concerns(m):
@@ -250,6 +254,9 @@ func (s *supervisor) onFailed(m *member, err error) {
 func (s *supervisor) onDead(m *member) {
 	wanted := m.state != stopping && !m.expected
 	s.remove(m)
+	if wanted && !m.root {
+		s.tally.restarts[reasonDied].Add(1)
+	}
 	err := &deathError{worker: m.number, pid: m.proc.pid, how: m.proc.state(), output: m.proc.out.tail()}
 	if m.proc.answered.Load() > 0 {
 		s.backoff.recovered()

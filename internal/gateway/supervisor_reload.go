@@ -107,6 +107,7 @@ func (s *supervisor) advanceReload() {
 		switch {
 		case m.root || m.generation == s.current:
 		case m.state == serving:
+			s.tally.restarts[reasonReload].Add(1)
 			s.retire(m)
 		case m.state < serving:
 			s.discard(m)
@@ -162,7 +163,8 @@ func (s *supervisor) onChange(files []string) {
 func (s *supervisor) imported(w *worker, payload []byte) {
 	files, err := fileList(payload)
 	if err != nil {
-		s.replace(w, reasonStuck) // it breaks the protocol
+		s.log.Error("a worker breaks the protocol and is ended", "worker", w.number, "err", err)
+		w.proc.kill()
 		return
 	}
 	s.mail.send(func() {

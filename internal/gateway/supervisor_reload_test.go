@@ -199,7 +199,7 @@ func TestPreload(t *testing.T) {
 	parent.kill()
 	<-parent.done()
 	f.nothing(f.gone, "lost with its parent")
-	f.replace(next, "a whim")
+	f.replace(next, reasonRequests)
 	third := f.take(f.entered)
 	if got := f.take(f.gone); got != next {
 		t.Errorf("worker %d is gone, want %d", got.number, next.number)

@@ -2,12 +2,9 @@ package gateway
 
 import "log/slog"
 
-// reasonStuck is why a worker is replaced that does not come back from a request.
-const reasonStuck = "stuck"
-
-// replace has another worker take the place of w, which is retired when that is up. A stuck worker is killed at once. It
+// replace has another worker take the place of w, which is retired when that is up, or killed at once if the reason is one for that. It
 // may be called on any goroutine, an event loop's included.
-func (s *supervisor) replace(w *worker, reason string) {
+func (s *supervisor) replace(w *worker, reason reason) {
 	s.mail.send(func() {
 		if m := s.workers[w]; m != nil {
 			s.succeed(m, reason)
@@ -20,19 +17,20 @@ func (s *supervisor) served(w *worker, n int) {
 	answered := w.proc.answered.Add(int64(n))
 	limit := w.proc.limit.Load()
 	if limit > 0 && answered >= limit && w.proc.limit.CompareAndSwap(limit, 0) {
-		s.replace(w, "requests")
+		s.replace(w, reasonRequests)
 	}
 }
 
 // succeed has another worker take the place of m.
-func (s *supervisor) succeed(m *member, reason string) {
-	if reason == reasonStuck {
+func (s *supervisor) succeed(m *member, reason reason) {
+	if reason.atOnce() {
 		if m.state.become(stopping) {
-			s.log.Info("worker is replaced", s.who(m), slog.String("reason", reason))
+			s.tally.restarts[reason].Add(1)
+			s.log.Info("worker is replaced", s.who(m), slog.String("reason", reason.String()))
 			m.proc.kill()
 		}
-	} else if m.state == serving && m.outgoing == "" {
-		m.outgoing = reason
+	} else if m.state == serving && !m.outgoing {
+		m.outgoing, m.reason = true, reason
 	}
 	s.reconcile()
 }
@@ -68,7 +66,7 @@ func (s *supervisor) rooted(g *generation) bool {
 // count returns how many workers of a generation there are or will be, apart from those that are to be replaced.
 func (s *supervisor) count(g *generation) (n int) {
 	for m := range s.members {
-		if m.generation == g && !m.root && m.outgoing == "" && m.state <= serving {
+		if m.generation == g && !m.root && !m.outgoing && m.state <= serving {
 			n++
 		}
 	}
@@ -85,14 +83,15 @@ func (s *supervisor) relieve() {
 				continue
 			}
 			n++
-			if m.outgoing != "" && (next == nil || m.since.Before(next.since)) {
+			if m.outgoing && (next == nil || m.since.Before(next.since)) {
 				next = m
 			}
 		}
 		if next == nil || n <= s.target {
 			return
 		}
-		s.log.Info("worker is replaced", s.who(next), slog.String("reason", next.outgoing))
+		s.tally.restarts[next.reason].Add(1)
+		s.log.Info("worker is replaced", s.who(next), slog.String("reason", next.reason.String()))
 		s.retire(next)
 	}
 }

@@ -93,7 +93,7 @@ func (s *supervisor) settled() bool {
 	for m := range s.members {
 		switch {
 		case m.root:
-		case m.state < serving || m.outgoing != "":
+		case m.state < serving || m.outgoing:
 			return false
 		case m.state == serving:
 			n++
@@ -122,7 +122,7 @@ func (s *supervisor) removeOne() {
 func (s *supervisor) lookAtWorkers(now time.Time) {
 	replacing := false
 	for m := range s.members {
-		replacing = replacing || m.outgoing != "" && m.state == serving
+		replacing = replacing || m.outgoing && m.state == serving
 	}
 	for m := range s.members {
 		if m.root || m.state != serving {
@@ -137,10 +137,10 @@ func (s *supervisor) lookAtWorkers(now time.Time) {
 		switch {
 		case s.cfg.MaxAge > 0 && now.Sub(m.since) >= s.cfg.MaxAge:
 			replacing = true
-			s.succeed(m, "age")
+			s.succeed(m, reasonAge)
 		case s.cfg.MaxMemory > 0 && m.proc.memory() > s.cfg.MaxMemory:
 			replacing = true
-			s.succeed(m, "memory")
+			s.succeed(m, reasonMemory)
 		}
 	}
 }

@@ -165,8 +165,8 @@ func TestReplace(t *testing.T) {
 	t.Run("the new one is up before the old one goes", func(t *testing.T) {
 		f := newFold(t, goodApp, nil)
 		old := f.begin()[0]
-		f.replace(old, "a whim")
-		f.replace(old, "a whim") // counts once
+		f.replace(old, reasonRequests)
+		f.replace(old, reasonRequests) // counts once
 		next := f.take(f.entered)
 		if got := f.take(f.asked); got != old || next == old {
 			t.Fatalf("worker %d was retired, want %d", got.number, old.number)
@@ -174,9 +174,9 @@ func TestReplace(t *testing.T) {
 		if got := f.take(f.gone); got != old || old.proc.state() != "exit status 0" {
 			t.Errorf("worker %d was lost, with %s", got.number, old.proc.state())
 		}
-		f.replace(old, "too late")
+		f.replace(old, reasonRequests) // too late
 		f.nothing(f.entered, "started")
-		if f.log.count("INFO", "replaced", "a whim") != 1 {
+		if f.log.count("INFO", "replaced", "reason=requests") != 1 {
 			t.Errorf("log:\n%s", f.log)
 		}
 		f.finish()
@@ -185,7 +185,7 @@ func TestReplace(t *testing.T) {
 		f := newFold(t, goodApp, nil)
 		f.keep = true
 		old := f.begin()[0]
-		f.replace(old, "a whim")
+		f.replace(old, reasonRequests)
 		f.take(f.entered)
 		f.take(f.asked)
 		f.nothing(f.gone, "stopped")
@@ -198,6 +198,9 @@ func TestReplace(t *testing.T) {
 		old := f.begin()[0]
 		f.replace(old, reasonStuck)
 		f.take(f.entered)
+		if n := f.tally.restarts[reasonStuck].Load(); n != 1 {
+			t.Errorf("it is counted %d times", n)
+		}
 		if f.take(f.gone); old.proc.state() != "signal: killed" {
 			t.Errorf("it ended with %s", old.proc.state())
 		}
@@ -209,7 +212,7 @@ func TestReplace(t *testing.T) {
 	t.Run("one that does not exit is killed", func(t *testing.T) {
 		f := newFold(t, "import atexit, threading\natexit.register(threading.Event().wait)\n"+goodApp, nil)
 		old := f.begin()[0]
-		f.replace(old, "a whim")
+		f.replace(old, reasonRequests)
 		f.take(f.entered)
 		f.time.await(10 * time.Second)
 		f.time.advance(10 * time.Second)
@@ -264,7 +267,7 @@ func TestReplace(t *testing.T) {
 		f := newFold(t, goodApp, nil)
 		old := f.begin()[0]
 		f.write("raise ValueError\n")
-		f.replace(old, "a whim")
+		f.replace(old, reasonRequests)
 		f.time.await(firstDelay)
 		f.nothing(f.asked, "retired")
 		f.write(goodApp)

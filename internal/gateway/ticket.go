@@ -43,6 +43,9 @@ type ticket struct {
 	since     time.Duration // when it came
 	sent      time.Duration // when it was given to the worker
 	took      time.Duration // from when the worker began, as far as is known, until its answer began
+	streamed  time.Duration // when its answer began, of one that is sent as it is made
+	looked    bool          // it was slow, and it was looked where it is
+	slowStack string        // what was seen then
 	unwanted  bool
 	cancelled bool // the worker was told that nobody wants the rest
 
@@ -81,6 +84,7 @@ func (p *pool) newTicket() *ticket {
 	tk.refs.Store(2)
 	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
 	tk.since, tk.sent, tk.took, tk.reserved = 0, 0, 0, 0
+	tk.looked, tk.slowStack = false, ""
 	return tk
 }
 
@@ -94,7 +98,7 @@ func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLeng
 	tk.target = append(tk.target[:0], r.Target()...)
 	tk.ident = r.AppendID(tk.ident[:0])
 	b := appendHeader(tk.frame[:0], requestFrame, flags, 0, 0, 0)
-	b = appendEnviron(b, c, r, mount, contentLength)
+	b = appendEnviron(b, c, r, tk.ident, mount, contentLength)
 	head := len(b) - frameHeader
 	b = append(b, tk.input.bytes()...)
 	setSizes(b, head)
@@ -169,7 +173,7 @@ func (tk *ticket) handOver(t *highball.Turn) {
 		return
 	}
 	tk.kept = true // write comes after Done
-	tk.later.Took(tk.took).Serve(t, tk.write)
+	tk.tellSlow(tk.later.Took(tk.took)).Serve(t, tk.write)
 }
 
 // fail ends a request whose answer will not come, or not to its end.

@@ -11,6 +11,9 @@ var workerLoad string
 //go:embed worker_response.py
 var workerResponse string
 
+//go:embed worker_stacks.py
+var workerStacks string
+
 //go:embed worker_classes.py
 var workerClasses string
 
@@ -19,10 +22,10 @@ var workerMain string
 
 // workerSource is the program of a worker, which runs in the user's interpreter. worker.py, which opens with the theory of
 // its operation, comes last, since it runs as it is read.
-var workerSource = []byte(workerLoad + workerResponse + workerMain)
+var workerSource = []byte(workerLoad + workerResponse + workerStacks + workerMain)
 
 // classesSource is that program for a worker whose target is a folder of classes.
-var classesSource = []byte(workerLoad + workerResponse + workerClasses + workerMain)
+var classesSource = []byte(workerLoad + workerResponse + workerStacks + workerClasses + workerMain)
 
 // bootText is what an interpreter is given by -c. It reads descriptor 7 to its end: the length of the source in decimal, a
 // newline, the source, and the configuration, which the source finds as CONFIG. The name that the source is compiled under
@@ -34,10 +37,10 @@ const bootText = `import os;f=os.fdopen(7,'rb');s=f.read(int(f.readline()));c=f.
 // each code of marshal that is used. It stands for
 //
 //	('GET', '', '/caf\xc3\xa9', 'a=1', '/caf%C3%A9?a=1', 'HTTP/1.1', 'http', '127.0.0.1', '50000', 'localhost', '8000',
-//	 None, '0', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 300 times 'x'})
-const sampleEnviron = ")\x0e" + "z\x03GET" + "z\x00" + "u\x08\x00\x00\x00/caf\xc3\x83\xc2\xa9" + "z\x03a=1" + "z\x0e/caf%C3%A9?a=1" +
+//	 None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 300 times 'x'})
+const sampleEnviron = ")\x0f" + "z\x03GET" + "z\x00" + "u\x08\x00\x00\x00/caf\xc3\x83\xc2\xa9" + "z\x03a=1" + "z\x0e/caf%C3%A9?a=1" +
 	"z\x08HTTP/1.1" + "z\x04http" + "z\x09127.0.0.1" + "z\x0550000" + "z\x09localhost" + "z\x048000" + "N" + "z\x010" +
-	"{" + "z\x09HTTP_HOST" + "z\x0elocalhost:8000" + "z\x0bHTTP_X_LONG" + "a\x2c\x01\x00\x00" + sampleLong + "0"
+	"z\x0d5f3a9c01-1b-3" + "{" + "z\x09HTTP_HOST" + "z\x0elocalhost:8000" + "z\x0bHTTP_X_LONG" + "a\x2c\x01\x00\x00" + sampleLong + "0"
 
 const (
 	sampleLong = sample50 + sample50 + sample50 + sample50 + sample50 + sample50

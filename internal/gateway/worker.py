@@ -7,12 +7,13 @@ takes the response off at once, however slow the client is: a worker's time is t
 Descriptors at the start, beside 0 (nothing), 1 and 2 (the log):
   3 MAIN   frames, both ways
   4 DESC   descriptors, one a message, each sent before the frame that speaks of it
-  5 STACK  where faulthandler writes the stacks of all threads when the server asks by a signal
+  5 STACK  questions where the threads are, and the answers; faulthandler writes here, too, when the server asks by a signal
   6 LIFE   silent; its other end closes when the server dies, whatever the cause, and the kernel then kills the worker
+  8 SEATS  a file in memory that tells which thread is at which request; 7 was this program
 
 The program is pure Python for CPython 3.8 and later, free-threaded builds included. It is this file behind worker_load.py,
-which finds the application, and worker_response.py, which makes frames of what it answers; worker_classes.py is there too
-where classes are served by URL. The server sends them as one. Nothing is imported beyond the standard library, and what
+which finds the application, worker_response.py, which makes frames of what it answers, and worker_stacks.py, which tells where the
+threads are; worker_classes.py is there too where classes are served by URL. The server sends them as one. Nothing is imported beyond the standard library, and what
 only errors need is imported when they happen.
 """
 
@@ -31,7 +32,7 @@ from time import perf_counter as clock
 
 # --- Protocol ---------------------------------------------------------------------------------------------------------
 
-MAIN, DESC, STACK, LIFE = 3, 4, 5, 6
+MAIN, DESC, STACK, LIFE, SEATS = 3, 4, 5, 6, 8
 
 HEADER = struct.Struct('<IIIBBxx')  # size of the rest, request id, how much of the rest is the head part, kind, flags
 SPAN = struct.Struct('<Qq')         # part of a file: offset, length or -1
@@ -147,7 +148,7 @@ def frames(before_waiting):
 
 # What the server's sample must decode to. If it does not, this interpreter's marshal is not the one we know.
 SAMPLE = ('GET', '', '/caf\xc3\xa9', 'a=1', '/caf%C3%A9?a=1', 'HTTP/1.1', 'http', '127.0.0.1', '50000', 'localhost', '8000',
-          None, '0', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 'x' * 300})
+          None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 'x' * 300})
 
 
 def plain_loads(blob):
@@ -161,7 +162,7 @@ def plain_loads(blob):
         else:
             values.append(blob[at:at + size].decode('latin-1'))
             at += size
-    return values[:13] + [dict(zip(values[13::2], values[14::2]))]
+    return values[:14] + [dict(zip(values[14::2], values[15::2]))]
 
 
 def choose_codec(sample):
@@ -178,7 +179,7 @@ def base_environ(config):
     grow while it is filled: that is what the spare keys, taken out again, are for too."""
     base = dict.fromkeys((
         'REQUEST_METHOD', 'SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING', 'RAW_URI', 'SERVER_PROTOCOL', 'wsgi.url_scheme',
-        'REMOTE_ADDR', 'REMOTE_PORT', 'SERVER_NAME', 'SERVER_PORT'), '')
+        'REMOTE_ADDR', 'REMOTE_PORT', 'SERVER_NAME', 'SERVER_PORT', 'HTTP_X_REQUEST_ID'), '')
     base.update({
         'SERVER_SOFTWARE': config['software'],
         'wsgi.version': (1, 0),
@@ -202,7 +203,7 @@ def filler(loads):
     def fill(e, blob):
         (method, e['SCRIPT_NAME'], e['PATH_INFO'], e['QUERY_STRING'], e['RAW_URI'], e['SERVER_PROTOCOL'],
          e['wsgi.url_scheme'], e['REMOTE_ADDR'], e['REMOTE_PORT'], e['SERVER_NAME'], e['SERVER_PORT'],
-         content_type, content_length, headers) = loads(blob)
+         content_type, content_length, e['HTTP_X_REQUEST_ID'], headers) = loads(blob)
         e['REQUEST_METHOD'] = method
         if content_type is not None:
             e['CONTENT_TYPE'] = content_type
@@ -233,7 +234,7 @@ def imported_files():
     return sorted(files)
 
 
-def serve(app, loads, base, debug):
+def serve(app, loads, base, debug, seats):
     """Answers requests one after another, until STOP or the end of MAIN.
 
     Responses to requests that came together leave together, which saves most of the system calls. That a response waits
@@ -274,6 +275,7 @@ def serve(app, loads, base, debug):
     fill = filler(loads)
     glanced = 0.0
     new_input = io.BytesIO
+    seat = seats.take(0)
     since = began = 0.0  # when the first response that waits was begun, and when this one was
     environ = base.copy()
     for kind, flags, request, head, body, more in frames(flush):
@@ -288,6 +290,7 @@ def serve(app, loads, base, debug):
             continue
         if not out:
             since = began = clock()
+        seat[1] = request
         method = fill(environ, head)
         upload = open(receive_descriptor(), 'rb') if flags & IN_FILE else None
         environ['wsgi.input'] = upload or (new_input(bytes(body)) if body else new_input())
@@ -307,7 +310,7 @@ def serve(app, loads, base, debug):
 
 # --- Threads ----------------------------------------------------------------------------------------------------------
 
-def serve_threads(app, loads, base, debug, count):
+def serve_threads(app, loads, base, debug, seats):
     """As serve, with several threads that run the application. This one reads the frames."""
     import queue
     import threading
@@ -315,8 +318,9 @@ def serve_threads(app, loads, base, debug, count):
     active, unwanted = set(), set()  # requests; the latter are some of the former
     sending = threading.Lock()  # frames are sent whole, and descriptors in the order of theirs
 
-    def run():
+    def run(number):
         out = []
+        seat = seats.take(number)
 
         def flush(tail=b'', descriptor=None):
             with sending:
@@ -330,6 +334,7 @@ def serve_threads(app, loads, base, debug, count):
         answer = responder(app, out, lambda *a: flush(*a) if out else None, [1], lambda: request in unwanted, debug)
         fill = filler(loads)
         for request, head, body in iter(pending.get, None):
+            seat[1] = request
             environ = base.copy()
             method = fill(environ, head)
             environ['wsgi.input'] = body
@@ -342,7 +347,7 @@ def serve_threads(app, loads, base, debug, count):
                 body.close()
             del environ, body  # not kept while this thread waits
 
-    threads = [threading.Thread(target=run, name='highball-%d' % (n + 1), daemon=True) for n in range(count)]
+    threads = [threading.Thread(target=run, args=(n,), name='highball-%d' % (n + 1), daemon=True) for n in range(seats.count)]
     for thread in threads:
         thread.start()
     for kind, flags, request, head, body, _ in frames(lambda: None):
@@ -401,7 +406,7 @@ def fork_workers():
             break
         if kind != FORK:
             breach('a frame of kind %d in a preload parent' % kind)
-        received = [receive_descriptor() for _ in range(5)]
+        received = [receive_descriptor() for _ in range(6)]
         try:
             pid = os.fork()
         except OSError as error:
@@ -413,8 +418,8 @@ def fork_workers():
             os.close(wake)
             os.close(wake_end)
             os.setpgid(0, 0)
-            main, desc, stack, life, log = received
-            for source, place in ((main, MAIN), (desc, DESC), (stack, STACK), (life, LIFE)):
+            main, desc, stack, life, log, seats = received
+            for source, place in ((main, MAIN), (desc, DESC), (stack, STACK), (life, LIFE), (seats, SEATS)):
                 os.dup2(source, place, False)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -453,11 +458,13 @@ def die_with_server():
 
 def main(config):
     import base64
-    for descriptor in (MAIN, DESC, STACK, LIFE):
+    for descriptor in (MAIN, DESC, STACK, LIFE, SEATS):
         os.set_inheritable(descriptor, False)  # programs that the application starts have no part in this
     die_with_server()
     if config['stack_signal']:
         faulthandler.register(config['stack_signal'], STACK, all_threads=True, chain=False)
+        if sys.platform == 'linux':  # elsewhere it is a signal that programs use, and those that the application starts have the mask, too
+            signal.pthread_sigmask(signal.SIG_BLOCK, [config['stack_signal']])
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the server; not SIG_IGN, which subprocesses inherit
     codec, loads = choose_codec(base64.b64decode(config['sample']))
     try:
@@ -482,15 +489,12 @@ def main(config):
         if forked or not config['preload']:
             break
         fork_workers()
-    base = base_environ(config)
-    if config['threads'] > 1:
-        serve_threads(app, loads, base, config['debug'], config['threads'])
-    else:
-        serve(app, loads, base, config['debug'])
+    base, seats = base_environ(config), Seats(SEATS, config['threads'])
+    answer_looks(stack_socket, seats, config['stack_signal'])
+    (serve_threads if config['threads'] > 1 else serve)(app, loads, base, config['debug'], seats)
 
 
-main_socket = _socket.socket(fileno=MAIN)
-desc_socket = _socket.socket(fileno=DESC)
+main_socket, desc_socket, stack_socket = (_socket.socket(fileno=place) for place in (MAIN, DESC, STACK))
 main(json.loads(CONFIG))  # noqa: F821, from the boot text
-main_socket.detach()  # which would be warned of
-desc_socket.detach()
+for one in (main_socket, desc_socket, stack_socket):
+    one.detach()  # it would be warned of

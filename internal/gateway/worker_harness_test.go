@@ -75,6 +75,7 @@ type rig struct {
 	desc   *os.File
 	life   *os.File
 	stack  *os.File
+	seats  *os.File
 	output *rigOutput
 	exited chan struct{} // closed when cmd has ended
 	err    error         // of cmd; valid when exited
@@ -95,10 +96,10 @@ func (o *rigOutput) String() string {
 }
 
 // rigEnds are the worker's ends, in the order of their descriptors.
-type rigEnds struct{ main, desc, stack, life, out *os.File }
+type rigEnds struct{ main, desc, stack, life, out, seats *os.File }
 
 func (e rigEnds) inOrder() []*os.File {
-	return []*os.File{e.main, e.desc, e.stack, e.life, e.out}
+	return []*os.File{e.main, e.desc, e.stack, e.life, e.out, e.seats}
 }
 
 func (e rigEnds) close() {
@@ -126,8 +127,12 @@ func newRig(t testing.TB) (*rig, rigEnds) {
 	r.main, e.main = pair()
 	r.desc, e.desc = pair()
 	r.life, e.life = pair()
+	r.stack, e.stack = pair()
 	var err error
-	if r.stack, e.stack, err = os.Pipe(); err != nil {
+	if e.seats, err = unnamedFile(); err != nil {
+		t.Fatal(err)
+	}
+	if r.seats, err = os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", e.seats.Fd()), os.O_RDONLY, 0); err != nil {
 		t.Fatal(err)
 	}
 	out, theirs, err := os.Pipe()
@@ -150,7 +155,7 @@ func newRig(t testing.TB) (*rig, rigEnds) {
 		}
 	}()
 	t.Cleanup(func() {
-		for _, f := range []*os.File{r.main, r.desc, r.life, r.stack} {
+		for _, f := range []*os.File{r.main, r.desc, r.life, r.stack, r.seats} {
 			_ = f.Close() // some tests have closed it
 		}
 		if r.cmd != nil {
@@ -199,7 +204,7 @@ func startRig(t testing.TB, python string, config workerConfig, env ...string) *
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = null, e.out, e.out
-	cmd.ExtraFiles = []*os.File{e.main, e.desc, e.stack, e.life, boot}
+	cmd.ExtraFiles = []*os.File{e.main, e.desc, e.stack, e.life, boot, e.seats}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +337,7 @@ func (q rigReq) environ() []byte {
 	if q.path == "" {
 		q.path = "/"
 	}
-	b := ")\x0e"
+	b := ")\x0f"
 	for _, s := range []string{q.method, "/mount", q.path, q.query, q.path + "?" + q.query, "HTTP/1.1", "http", "192.0.2.7", "50000",
 		"example.org", "8000"} {
 		b += text(s)
@@ -342,7 +347,7 @@ func (q rigReq) environ() []byte {
 	} else {
 		b += "NN"
 	}
-	b += "{" + text("HTTP_HOST") + text("example.org:8000")
+	b += text("test-1-1") + "{" + text("HTTP_HOST") + text("example.org:8000")
 	for _, field := range strings.Fields(q.headers) {
 		name, value, _ := strings.Cut(field, "=")
 		b += text(name) + text(value)

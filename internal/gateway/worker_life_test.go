@@ -49,7 +49,7 @@ func TestWorkerPlainCodec(t *testing.T) {
 		t.Fatalf("the codec is %q", ready.Codec)
 	}
 	var blob []byte
-	for _, value := range []string{"GET", "", "/environ", "caf\xe9", "/environ", "HTTP/1.1", "http", "192.0.2.7", "1", "h", "80", "-", "-",
+	for _, value := range []string{"GET", "", "/environ", "caf\xe9", "/environ", "HTTP/1.1", "http", "192.0.2.7", "1", "h", "80", "-", "-", "test-1-1",
 		"HTTP_HOST", "example.org"} {
 		if value == "-" {
 			blob = append(blob, 0xff, 0xff, 0xff, 0xff)

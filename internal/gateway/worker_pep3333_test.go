@@ -221,7 +221,7 @@ func TestWorkerExcessIsLogged(t *testing.T) {
 func TestWorkerEnviron(t *testing.T) {
 	eachPython(t, func(t *testing.T, python string) {
 		r := readyRig(t, python, rigConfig(t, "spec:app"))
-		const common = "('PATH_INFO', '/environ'), ('QUERY_STRING', 'caf\xc3\xa9'), ('RAW_URI', '/environ?caf\xc3\xa9'), " +
+		const common = "('HTTP_X_REQUEST_ID', 'test-1-1'), ('PATH_INFO', '/environ'), ('QUERY_STRING', 'caf\xc3\xa9'), ('RAW_URI', '/environ?caf\xc3\xa9'), " +
 			"('REMOTE_ADDR', '192.0.2.7'), ('REMOTE_PORT', '50000'), ('REQUEST_METHOD', '%s'), ('SCRIPT_NAME', '/mount'), " +
 			"('SERVER_NAME', 'example.org'), ('SERVER_PORT', '8000'), ('SERVER_PROTOCOL', 'HTTP/1.1'), " +
 			"('SERVER_SOFTWARE', 'highball/test'), ('wsgi.errors', 'TextIOWrapper'), ('wsgi.file_wrapper', 'type'), " +

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"highball"
@@ -54,6 +56,9 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		close(expired)
 	})
 	if err := p.submit(nil, tk); err != nil {
+		if err == errQueueFull {
+			h.app.full.Add(1)
+		}
 		tk.discard()
 		return refusal(w, &highball.Error{Status: 503, Err: err})
 	}
@@ -63,12 +68,17 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		select {
 		case <-tk.ready:
 			r.Took(tk.took)
+			r.SetStack(tk.SlowStack())
 			return tk.write(w, r)
 		case <-expired:
 			return highball.ErrHandlerDeadline
 		case <-left:
-			if p.abandon(tk, highball.ErrClientLeft) {
-				return highball.ErrClientLeft
+			cause := highball.ErrClientLeft
+			if errors.Is(context.Cause(r.Context()), highball.ErrKilled) {
+				cause = highball.ErrKilled
+			}
+			if p.abandon(tk, cause) || cause == highball.ErrKilled {
+				return cause
 			}
 			left = nil // a worker is at it: the client may still be there to read
 		}

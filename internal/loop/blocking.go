@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ type Blocking struct {
 	left    bool
 	spare   []byte // bytes that Watch has read ahead
 	watched chan struct{}
+
+	received, sent atomic.Int64
 }
 
 var _ Link = (*Blocking)(nil)
@@ -82,6 +85,7 @@ func (b *Blocking) Read(p []byte, patience time.Duration) (n int, waited time.Du
 	}
 	waited, err = b.wait(b.conn.SetReadDeadline, patience, func() error {
 		n, err = b.conn.Read(p)
+		b.received.Add(int64(n))
 		return err
 	})
 	if n > 0 {
@@ -101,6 +105,7 @@ func (b *Blocking) Write(x, y []byte, patience time.Duration) (n int, waited tim
 		}
 		sent, err := bufs.WriteTo(b.conn)
 		n = int(sent)
+		b.sent.Add(sent)
 		return err
 	})
 	if n > 0 {
@@ -108,6 +113,9 @@ func (b *Blocking) Write(x, y []byte, patience time.Duration) (n int, waited tim
 	}
 	return n, waited, err
 }
+
+// Moved implements Link.
+func (b *Blocking) Moved() (received, sent int64) { return b.received.Load(), b.sent.Load() }
 
 // WriteMore implements Link.
 func (b *Blocking) WriteMore(p []byte, patience time.Duration) (int, time.Duration, error) {
@@ -152,6 +160,7 @@ func (b *Blocking) Watch(left func()) {
 		var p [1]byte
 		n, err := b.conn.Read(p[:])
 		b.mu.Lock()
+		b.received.Add(int64(n))
 		b.spare = append(b.spare, p[:n]...)
 		gone := err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !b.closed
 		b.left = b.left || gone
@@ -269,7 +278,8 @@ func (b *Blocking) Release() (net.Conn, []byte, error) {
 func (b *Blocking) Intervene(farewell []byte) {
 	if len(farewell) > 0 {
 		_ = b.conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = b.conn.Write(farewell) // a client that takes nothing does not get it
+		n, _ := b.conn.Write(farewell) // a client that takes nothing does not get it
+		b.sent.Add(int64(n))
 		if half, ok := b.conn.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite() // the owner closes in any case
 		}

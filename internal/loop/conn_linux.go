@@ -51,6 +51,10 @@ type Conn struct {
 	lingering bool
 	dropped   int // bytes read while lingering
 
+	received int64 // bytes, of whoever reads
+	sent     int64 // likewise, of whoever writes
+	farewell int64 // by Intervene; guarded by fdMu
+
 	next, prev *Conn // in the wheel
 	due        int64
 	filed      bool
@@ -63,6 +67,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
 	c.pending, c.unread, c.yielded, c.held, c.lingering, c.dropped = nil, false, false, false, false, 0
+	c.received, c.sent, c.farewell = 0, 0, 0
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
 		case <-wake: // left over from the last generation
@@ -210,6 +215,7 @@ func (c *Conn) readInput() {
 	n, err := c.loop.sys.read(c.fd, c.loop.buffer)
 	switch {
 	case n > 0:
+		c.received += int64(n)
 		c.input(c.loop.buffer[:n])
 		if n == len(c.loop.buffer) || c.state.Load()&(halfGone|gone) != 0 {
 			c.readLater()
@@ -271,6 +277,7 @@ func (c *Conn) Send(b []byte) {
 		return
 	}
 	n, err := c.loop.sys.write(c.fd, b)
+	c.sent += int64(max(n, 0))
 	switch {
 	case n == len(b):
 	case n > 0:
@@ -282,6 +289,12 @@ func (c *Conn) Send(b []byte) {
 		c.Close()
 	}
 }
+
+// Moved implements Link. It may also be called from the session's Closed.
+func (c *Conn) Moved() (received, sent int64) { return c.received, c.sent + c.farewell }
+
+// Lingering reports whether what the peer still sends is dropped. It is for the loop's goroutine, while the loop owns the connection.
+func (c *Conn) Lingering() bool { return c.lingering }
 
 // Pending returns the number of bytes that Send had to keep.
 func (c *Conn) Pending() int { return len(c.pending) }
@@ -297,6 +310,7 @@ func (c *Conn) flush() bool {
 			c.Close()
 			return false
 		}
+		c.sent += int64(n)
 		c.pending = c.pending[n:]
 	}
 	c.pending = nil
@@ -479,7 +493,8 @@ func (c *Conn) Intervene(farewell []byte) {
 		return
 	}
 	if farewell != nil || !c.remote.IsValid() || c.loop.sys.disconnect(c.fd) != nil {
-		_, _ = c.loop.sys.write(c.fd, farewell) // a client that takes nothing does not get it
+		n, _ := c.loop.sys.write(c.fd, farewell) // a client that takes nothing does not get it
+		c.farewell += int64(max(n, 0))
 		_ = c.loop.sys.shutdown(c.fd, unix.SHUT_RDWR)
 	}
 	// The owner is woken here, not by the event that follows: the loop may end before it sees that one.

@@ -101,6 +101,31 @@ func Start(cfg Config) (*Group, error) {
 // Open returns the number of open connections.
 func (g *Group) Open() int { return int(g.open.Load()) }
 
+// Visit has f called with the session of each open connection, whoever owns it, on the goroutine of its loop: loops work side by side. It does not
+// wait; done is called when all are through, on one of them or by the caller.
+func (g *Group) Visit(f func(s Session), done func()) {
+	var left atomic.Int64
+	left.Store(int64(len(g.loops)))
+	through := func() {
+		if left.Add(-1) == 0 {
+			done()
+		}
+	}
+	for _, l := range g.loops {
+		if !l.post(func() { l.visit(f); through() }) {
+			through()
+		}
+	}
+}
+
+func (l *Loop) visit(f func(s Session)) {
+	for _, c := range l.table {
+		if c != nil && c.state.Load()&closed == 0 {
+			f(c.session)
+		}
+	}
+}
+
 // Settle returns when each loop has ended the turn that it was in.
 func (g *Group) Settle() { g.onEveryLoop(func(*Loop) {}) }
 

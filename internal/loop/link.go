@@ -45,6 +45,8 @@ type Link interface {
 	// Linger ends this side's sending and drops what the peer still sends, for a bounded time and amount, so that
 	// the last answer is not destroyed by a reset; then it closes.
 	Linger()
+	// Moved returns how many bytes have been received and sent so far. It is for the owner when it has closed, or closes.
+	Moved() (received, sent int64)
 	// Release takes the connection from the server: it returns it as one of package net's, which the caller closes,
 	// with bytes that were read ahead. The link is then closed, as by Close; after an error it is as before.
 	Release() (conn net.Conn, ahead []byte, err error)

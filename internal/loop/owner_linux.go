@@ -19,6 +19,7 @@ func (c *Conn) Read(p []byte, patience time.Duration) (int, time.Duration, error
 		}
 		n, err := c.loop.sys.read(c.fd, p)
 		if err != unix.EAGAIN {
+			c.received += int64(max(n, 0))
 			if n < len(p) && n > 0 && c.state.Load()&(halfGone|gone) == 0 {
 				return n, waited, nil
 			}
@@ -70,6 +71,7 @@ func (c *Conn) write(a, b []byte, then hint, patience time.Duration) (int, time.
 			n, err = c.loop.sys.writev(c.fd, a, b)
 		}
 		if err != unix.EAGAIN {
+			c.sent += int64(max(n, 0))
 			return max(n, 0), waited, err
 		}
 		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
@@ -100,6 +102,7 @@ func (c *Conn) SendFile(f *os.File, offset, n int64, patience time.Duration) (in
 			return 0, waited, io.ErrUnexpectedEOF
 		}
 		if sendErr != unix.EAGAIN {
+			c.sent += int64(max(sent, 0))
 			return int64(max(sent, 0)), waited, sendErr
 		}
 		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {

@@ -135,8 +135,9 @@ func TestAccessLogFlushAndClose(t *testing.T) {
 // and what has been appended since.
 func TestFlushWritesBothBuffers(t *testing.T) {
 	var out buffer
-	log := &AccessLog{out: lineWriter{w: &out}}
-	log.shards = []*Shard{{log: log}}
+	log := &AccessLog{lineLog: lineLog{out: lineWriter{w: &out}}}
+	log.parts = []*Shard{{settings: new(AccessSettings)}}
+	log.add(&log.parts[0].lineShard)
 	lines := 0
 	for !log.Shard(0).handedOver {
 		log.Shard(0).Append(numbered(lines))

@@ -17,6 +17,8 @@ type Clock struct {
 	date    [19]byte // 2006-01-02T15:04:05
 	zone    [6]byte  // -07:00, or Z
 	zoneLen int
+	json    [29]byte // {"time":"2006-01-02T15:04:05.
+	jsonEnd [14]byte // -07:00","id":"
 }
 
 const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -35,6 +37,21 @@ func (c *Clock) appendRFC3339(dst []byte, t time.Time) []byte {
 	dst = appendMicros(dst, t.Nanosecond()/1000)
 	return append(dst, c.zone[:c.zoneLen]...)
 }
+
+// appendJSONStart appends the beginning of a line of JSON: the time, and the name
+// of the member that follows.
+func (c *Clock) appendJSONStart(dst []byte, t time.Time) []byte {
+	c.moveTo(t)
+	dst = append(dst, c.json[:]...)
+	dst = appendMicros(dst, t.Nanosecond()/1000)
+	return append(dst, c.jsonEnd[:c.zoneLen+len(jsonTimeEnd)]...)
+}
+
+// What a line of JSON has before the time and after it.
+const (
+	jsonTime    = `{"time":"`
+	jsonTimeEnd = `","id":"`
+)
 
 // moveTo makes the cached texts those of t's second.
 func (c *Clock) moveTo(t time.Time) {
@@ -85,15 +102,9 @@ func (c *Clock) render(t time.Time, second int64) {
 		b = appendTwo(b, zoneMinute)
 	}
 	c.zoneLen = len(b)
+	copy(c.json[:], jsonTime)
+	copy(c.json[len(jsonTime):], c.date[:])
+	c.json[len(c.json)-1] = '.'
+	copy(c.jsonEnd[copy(c.jsonEnd[:], b):], jsonTimeEnd)
 	c.second, c.valid = second, true
-}
-
-// appendTwo appends the two digits of n, which is from 0 to 99.
-func appendTwo(dst []byte, n int) []byte {
-	return append(dst, byte('0'+n/10), byte('0'+n%10))
-}
-
-// appendMicros appends the six digits of n, which is below a million.
-func appendMicros(dst []byte, n int) []byte {
-	return appendTwo(appendTwo(appendTwo(dst, n/10000), n/100%100), n%100)
 }

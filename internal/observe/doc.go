@@ -1,6 +1,6 @@
 // Package observe records what the server does: the access log, one line for
-// each finished request, and the trace, each exchange as its bytes went over
-// the wire.
+// each finished request, the logs beside it, and the trace, each exchange as its
+// bytes went over the wire.
 //
 // # Access log
 //
@@ -27,6 +27,12 @@
 // A log never stops traffic. When the disk is full or too slow, lines are
 // dropped, counted ([AccessLog.Lost]) and reported to the function given to
 // [NewAccessLog], and logging goes on as soon as writes succeed again.
+//
+// The format is one of three, or a template ([ParseFormat]). Which requests get a
+// line, what is not shown ([Masks]) and where lines go may change at any time
+// ([AccessLog.Configure]). A [File] can rotate itself ([Rotation]); a [Syslog] takes
+// lines in place of one. [ConnectionLog] writes a line for each closed connection in the
+// same way, and [SlowLog] tells of requests that took the server long.
 //
 // # Trace
 //

@@ -1,5 +1,7 @@
 package observe
 
+import "encoding/binary"
+
 // The escapes of the two families of text. What follows is always two
 // lower-case hexadecimal digits.
 const (
@@ -21,10 +23,40 @@ const hexDigits = "0123456789abcdef"
 // quote, so it can stand between quotes; and since the backslash is escaped
 // too, it can be turned back into exactly s.
 func appendEscaped(dst []byte, s, prefix string, lowest byte) []byte {
+	n := len(s)
+	lowests := eightOnes * uint64(lowest)
+	if n < 8 {
+		if specials(loadFew(s), lowests) == 0 {
+			return append(dst, s...)
+		}
+		return appendSpecial(dst, s, prefix, lowest)
+	}
+	if cap(dst)-len(dst) < n {
+		return appendSpecial(dst, s, prefix, lowest)
+	}
+	// Almost always nothing is to be escaped. So the bytes are copied while
+	// they are looked at, eight at a time; the last eight may overlap those before.
+	out := dst[len(dst) : len(dst)+n]
+	found := uint64(0)
+	for i := 0; i+8 <= n; i += 8 {
+		x := loadEight(s[i : i+8])
+		binary.LittleEndian.PutUint64(out[i:i+8], x)
+		found |= specials(x, lowests)
+	}
+	x := loadEight(s[n-8:])
+	binary.LittleEndian.PutUint64(out[n-8:], x)
+	if found|specials(x, lowests) != 0 {
+		return appendSpecial(dst, s, prefix, lowest)
+	}
+	return dst[:len(dst)+n]
+}
+
+// appendSpecial is appendEscaped byte by byte.
+func appendSpecial(dst []byte, s, prefix string, lowest byte) []byte {
 	done := 0
-	for i := plainPrefix(s, lowest); i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
-		if isPlain(c, lowest) {
+		if c >= lowest && c < 0x7f && c != '"' && c != '\\' {
 			continue
 		}
 		dst = append(dst, s[done:i]...)
@@ -35,45 +67,37 @@ func appendEscaped(dst []byte, s, prefix string, lowest byte) []byte {
 	return append(dst, s[done:]...)
 }
 
-func isPlain(c, lowest byte) bool {
-	return c >= lowest && c < 0x7f && c != '"' && c != '\\'
-}
-
-// plainPrefix returns a length up to which every byte of s is plain. It looks
-// at eight bytes at a time and may stop short of the first byte to escape by
-// up to seven.
-func plainPrefix(s string, lowest byte) int {
-	lowests := eightOnes * uint64(lowest)
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if !plainEight(loadEight(s[i:i+8]), lowests) {
-			return i
-		}
-	}
-	// The rest is the end of the last eight bytes, which overlap the ones
-	// before.
-	if i < len(s) && len(s) >= 8 && plainEight(loadEight(s[len(s)-8:]), lowests) {
-		return len(s)
-	}
-	return i
-}
-
 // A uint64 of eight bytes that are all 0x01, and of eight that are 0x80.
 const (
 	eightOnes = 0x0101010101010101
 	eightTops = 0x8080808080808080
 )
 
-// plainEight tells whether the eight bytes of x are plain; lowests is lowest
-// eight times.
+// specials returns a number that is zero exactly when all eight bytes of x stay as they are; lowests is the lowest byte that does, eight times.
 //
-// A byte's top bit in mask is set when the byte needs an escape. Borrows
-// between bytes can set further bits, but only above one that is rightly set,
-// so mask is zero exactly when all eight bytes are plain.
-func plainEight(x, lowests uint64) bool {
-	quote, backslash, del := x^(eightOnes*'"'), x^(eightOnes*'\\'), x^(eightOnes*0x7f)
-	mask := x | (x - lowests) | (quote - eightOnes) | (backslash - eightOnes) | (del - eightOnes)
-	return mask&eightTops == 0
+// A byte's top bit in the sum is set when the byte needs an escape. Borrows and carries
+// between bytes can set or clear further bits, but only above one that is rightly set: a byte
+// that is below lowest, equal to one of the others, or, for the carry, 0xff.
+func specials(x, lowests uint64) uint64 {
+	return (x | (x + eightOnes) | (x - lowests) | (x ^ eightOnes*'"' - eightOnes) | (x ^ eightOnes*'\\' - eightOnes)) & eightTops
+}
+
+// loadFew returns the bytes of s, of which there are less than eight, some of them more than once, and nothing else but plain bytes.
+func loadFew(s string) uint64 {
+	const plain = eightOnes * 'a'
+	switch n := len(s); {
+	case n >= 4:
+		return uint64(loadFour(s)) | uint64(loadFour(s[n-4:]))<<32
+	case n > 0:
+		return uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | plain&^0xffffff
+	}
+	return plain
+}
+
+// loadFour returns the first four bytes of s as a number.
+func loadFour(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 // loadEight returns the eight bytes of s as a number. The compiler makes it one

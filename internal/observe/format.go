@@ -3,37 +3,56 @@ package observe
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
+	"strings"
 	"time"
 )
 
-// Format is the layout of an access log line.
-type Format uint8
+// Format is the layout of an access log line. The zero Format is [Common].
+// Formats are values; two are equal if they are the same.
+type Format struct {
+	layout   layout
+	template *template // of layoutTemplate
+}
+
+// layout is a way to lay out a line.
+type layout uint8
 
 const (
+	layoutCommon layout = iota
+	layoutCombined
+	layoutJSON
+	layoutTemplate
+)
+
+// The formats that have a name, not to be changed.
+var (
 	// Common is the common log format, "%h %l %u %t \"%r\" %>s %b" in
 	// Apache's notation. It has no place for Host, Duration and Aborted.
-	Common Format = iota
+	Common = Format{layout: layoutCommon}
 
 	// Combined is Common followed by the Referer and User-Agent fields, each
 	// between quotes.
-	Combined
+	Combined = Format{layout: layoutCombined}
 
 	// JSON is one object on a line with always the same members: time, id,
-	// remote, port, user, host, method, target, protocol, status, bytes, duration,
-	// referer, user_agent, aborted. The time is RFC 3339, the duration is in
-	// seconds. Each character of a string stands for one byte as received
+	// remote, port, user, host, method, target, protocol, status, bytes,
+	// received, duration, phases, site, route, referer, user_agent, aborted.
+	// The time is RFC 3339, the duration and the phases, an object with a
+	// member for each, are in seconds; bytes are those of the answer's body
+	// and received those of the request's. Each character of a string stands
+	// for one byte as received
 	// (its latin-1 reading): the two bytes of a UTF-8 "é" are two characters.
 	// Whoever wants text encodes the string as latin-1 and decodes the result
 	// as UTF-8.
-	JSON
+	JSON = Format{layout: layoutJSON}
 )
 
-// ParseFormat returns the format of the given name: common, combined or json.
-// The error for any other name also lists off, which is for the caller to
-// recognise before.
-func ParseFormat(name string) (Format, error) {
-	switch name {
+// ParseFormat returns the format of the given name, common, combined or json,
+// or the one that a template describes, see [TemplateNames]. A template is known
+// by its braces. The error for any other name also lists off, which is for the
+// caller to recognise before.
+func ParseFormat(text string) (Format, error) {
+	switch text {
 	case "common":
 		return Common, nil
 	case "combined":
@@ -41,79 +60,91 @@ func ParseFormat(name string) (Format, error) {
 	case "json":
 		return JSON, nil
 	}
-	return 0, fmt.Errorf("unknown access log format %q (known: common, combined, json, off)", name)
+	if !strings.ContainsAny(text, "{}") {
+		return Format{}, fmt.Errorf("unknown access log format %q (known: common, combined, json, off, and templates such as \"{remote} {status}\")", text)
+	}
+	t, err := parseTemplate(text)
+	if err != nil {
+		return Format{}, err
+	}
+	return Format{layoutTemplate, t}, nil
 }
 
-// String returns the name by which [ParseFormat] knows the format.
+// String returns what [ParseFormat] makes the format of.
 func (f Format) String() string {
-	switch f {
-	case Common:
-		return "common"
-	case Combined:
+	switch f.layout {
+	case layoutCombined:
 		return "combined"
-	case JSON:
+	case layoutJSON:
 		return "json"
+	case layoutTemplate:
+		return f.template.text
 	}
-	return "Format(" + strconv.Itoa(int(f)) + ")"
+	return "common"
 }
 
 // Record is one finished request. Its strings may alias a read buffer: they
 // are copied before Append returns. An empty string means that the request did
 // not have, or did not get as far as, that part.
 type Record struct {
-	Time      time.Time // when the request's first byte arrived
-	ID        RequestID
-	Remote    netip.AddrPort // the client; the zero value for a unix socket
-	User      string         // who made the request, as far as an access rule has found out
-	Host      string         // authority the request was for
-	Method    string         // empty when the head could not be parsed
-	Target    string         // request target as received
-	Minor     uint8          // x of HTTP/1.x
-	Status    int            // of the final answer; 0 when there was none
-	Bytes     int64          // body bytes sent
-	Duration  time.Duration  // from Time until the answer was taken
-	Spans     Spans          // the phases, whose sum is Duration
-	Referer   string         // value of the Referer field
-	UserAgent string         // value of the User-Agent field
-	Aborted   bool           // the answer was cut short
+	Time        time.Time // when the request's first byte arrived
+	ID          RequestID
+	Remote      netip.AddrPort // the client; the zero value for a unix socket
+	User        string         // who made the request, as far as an access rule has found out
+	Host        string         // authority the request was for
+	Method      string         // empty when the head could not be parsed
+	Target      string         // request target as received
+	Minor       uint8          // x of HTTP/1.x
+	Status      int            // of the final answer; 0 when there was none
+	Bytes       int64          // body bytes sent
+	Duration    time.Duration  // from Time until the answer was taken
+	Spans       Spans          // the phases, whose sum is Duration
+	Referer     string         // value of the Referer field
+	UserAgent   string         // value of the User-Agent field
+	Aborted     bool           // the answer was cut short
+	Received    int64          // bytes of the request's body that were read
+	Route       *Route         // nil for none
+	Stack       string         // where the program was when the request had become slow; empty if nobody has looked
+	Wire        *Wire          // nil unless a sink has asked for it
+	Traceparent string         // value of the field of that name, if there is one and no second; else empty (W3C Trace Context)
+	Tracestate  string         // value of the Tracestate field; several, joined by commas
 }
 
 // Append appends r to dst as one line, line feed included, and returns the
 // extended slice. The line is printable ASCII whatever the strings of r hold:
 // controls, double quotes, backslashes and bytes from 0x80 on are escaped, as
-// \xHH in Common and Combined and as \u00HH in JSON. In Common and Combined
+// \u00HH in JSON and as \xHH in the other formats. In Common and Combined
 // spaces of method and target are escaped too, so that the quoted request line
-// always has three words, or is "-". Append does not allocate when dst has
-// room.
+// always has three words, or is "-"; in a template those of everything that does
+// not stand between quotes. Append does not allocate when dst has room.
 func (f Format) Append(dst []byte, r *Record, clock *Clock) []byte {
-	switch f {
-	case JSON:
-		dst = appendJSON(dst, r, clock)
-	case Combined:
-		dst = appendCommon(dst, r, clock)
+	return f.appendMasked(dst, r, clock, nil)
+}
+
+// appendMasked is Append with the secrets masked.
+func (f Format) appendMasked(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
+	switch f.layout {
+	case layoutJSON:
+		dst = appendJSON(dst, r, clock, m)
+	case layoutTemplate:
+		dst = f.template.append(dst, r, clock, m)
+	case layoutCombined:
+		dst = appendCommon(dst, r, clock, m)
 		dst = append(dst, ` "`...)
-		dst = appendQuotable(dst, r.Referer)
+		dst = appendQuotable(dst, r.Referer, m.referer(), keepSpace)
 		dst = append(dst, `" "`...)
-		dst = appendQuotable(dst, r.UserAgent)
+		dst = appendQuotable(dst, r.UserAgent, m.userAgent(), keepSpace)
 		dst = append(dst, '"')
 	default:
-		dst = appendCommon(dst, r, clock)
+		dst = appendCommon(dst, r, clock, m)
 	}
 	return append(dst, '\n')
 }
 
-func appendCommon(dst []byte, r *Record, clock *Clock) []byte {
-	if addr := remoteAddr(r); addr.IsValid() {
-		dst = addr.AppendTo(dst)
-	} else {
-		dst = append(dst, '-')
-	}
+func appendCommon(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
+	dst = appendRemote(dst, r)
 	dst = append(dst, " - "...)
-	if r.User == "" {
-		dst = append(dst, '-')
-	} else {
-		dst = appendEscaped(dst, r.User, escapeHex, escapeSpace)
-	}
+	dst = appendWord(dst, r.User)
 	dst = append(dst, " ["...)
 	dst = clock.appendCommon(dst, r.Time)
 	dst = append(dst, `] "`...)
@@ -122,28 +153,57 @@ func appendCommon(dst []byte, r *Record, clock *Clock) []byte {
 	} else {
 		dst = appendEscaped(dst, r.Method, escapeHex, escapeSpace)
 		dst = append(dst, ' ')
-		if r.Target == "" {
-			dst = append(dst, '-')
-		}
-		dst = appendEscaped(dst, r.Target, escapeHex, escapeSpace)
+		dst = appendQuotable(dst, r.Target, m.target(), escapeSpace)
 		dst = append(dst, " HTTP/1."...)
 		dst = append(dst, '0'+r.Minor%10)
 	}
 	dst = append(dst, `" `...)
 	dst = appendStatus(dst, r.Status)
 	dst = append(dst, ' ')
-	if r.Bytes > 0 {
-		return strconv.AppendInt(dst, r.Bytes, 10)
-	}
-	return append(dst, '-')
+	return appendBytes(dst, r.Bytes)
 }
 
-// appendQuotable appends what goes between the quotes around a field value.
-func appendQuotable(dst []byte, value string) []byte {
+// appendRemote appends the client's address, or "-".
+func appendRemote(dst []byte, r *Record) []byte {
+	addr := r.Remote.Addr()
+	if addr.Is4() {
+		return appendIPv4(dst, addr.As4())
+	}
+	if addr = remoteAddr(r); !addr.IsValid() {
+		return append(dst, '-')
+	}
+	return addr.AppendTo(dst)
+}
+
+// remoteAddr returns the client's address as a log shows it: IPv4 as such also
+// when a dual-stack socket received it, and without an IPv6 zone, which log
+// readers do not know and whose text is the operating system's choice.
+func remoteAddr(r *Record) netip.Addr {
+	return r.Remote.Addr().Unmap().WithZone("")
+}
+
+// appendWord appends a value that no spaces may split, or "-".
+func appendWord(dst []byte, value string) []byte {
 	if value == "" {
 		return append(dst, '-')
 	}
-	return appendEscaped(dst, value, escapeHex, keepSpace)
+	return appendEscaped(dst, value, escapeHex, escapeSpace)
+}
+
+// appendQuotable appends a field value or a target, or "-".
+func appendQuotable(dst []byte, value string, h hiding, lowest byte) []byte {
+	if value == "" {
+		return append(dst, '-')
+	}
+	return h.append(dst, value, escapeHex, lowest)
+}
+
+// appendBytes appends a number of bytes as the common log format has it: none are "-".
+func appendBytes(dst []byte, n int64) []byte {
+	if n > 0 {
+		return appendInt(dst, n)
+	}
+	return append(dst, '-')
 }
 
 // appendStatus appends the three digits that tools expect there, also for a
@@ -153,71 +213,4 @@ func appendStatus(dst []byte, status int) []byte {
 		status = 0
 	}
 	return appendTwo(append(dst, byte('0'+status/100)), status%100)
-}
-
-func appendJSON(dst []byte, r *Record, clock *Clock) []byte {
-	dst = append(dst, `{"time":"`...)
-	dst = clock.appendRFC3339(dst, r.Time)
-	dst = append(dst, `","id":"`...)
-	if r.ID.Given != "" {
-		dst = appendEscaped(dst, r.ID.Given, escapeJSON, keepSpace)
-	} else {
-		dst = r.ID.Append(dst)
-	}
-	dst = append(dst, `","remote":"`...)
-	if addr := remoteAddr(r); addr.IsValid() {
-		dst = addr.AppendTo(dst)
-	} else {
-		dst = append(dst, '-')
-	}
-	dst = append(dst, `","port":`...)
-	dst = strconv.AppendUint(dst, uint64(r.Remote.Port()), 10)
-	dst = append(dst, `,"user":"`...)
-	dst = appendEscaped(dst, r.User, escapeJSON, keepSpace)
-	dst = append(dst, `","host":"`...)
-	dst = appendEscaped(dst, r.Host, escapeJSON, keepSpace)
-	dst = append(dst, `","method":"`...)
-	dst = appendEscaped(dst, r.Method, escapeJSON, keepSpace)
-	dst = append(dst, `","target":"`...)
-	dst = appendEscaped(dst, r.Target, escapeJSON, keepSpace)
-	dst = append(dst, `","protocol":"HTTP/1.`...)
-	dst = append(dst, '0'+r.Minor%10)
-	dst = append(dst, `","status":`...)
-	dst = strconv.AppendInt(dst, int64(r.Status), 10)
-	dst = append(dst, `,"bytes":`...)
-	dst = strconv.AppendInt(dst, r.Bytes, 10)
-	dst = append(dst, `,"duration":`...)
-	dst = appendSeconds(dst, r.Duration)
-	dst = append(dst, `,"phases":{`...)
-	for p, span := range r.Spans {
-		if p > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), Phase(p).String()...), `":`...)
-		dst = appendSeconds(dst, span)
-	}
-	dst = append(dst, `},"referer":"`...)
-	dst = appendEscaped(dst, r.Referer, escapeJSON, keepSpace)
-	dst = append(dst, `","user_agent":"`...)
-	dst = appendEscaped(dst, r.UserAgent, escapeJSON, keepSpace)
-	if r.Aborted {
-		return append(dst, `","aborted":true}`...)
-	}
-	return append(dst, `","aborted":false}`...)
-}
-
-// appendSeconds appends d in seconds with microseconds. A clock set back can
-// make d negative, which reads as 0.
-func appendSeconds(dst []byte, d time.Duration) []byte {
-	d = max(d, 0)
-	dst = strconv.AppendInt(dst, int64(d/time.Second), 10)
-	dst = append(dst, '.')
-	return appendMicros(dst, int(d%time.Second/time.Microsecond))
-}
-
-// remoteAddr returns the client's address as a log shows it: IPv4 as such also
-// when a dual-stack socket received it, and without an IPv6 zone, which log
-// readers do not know and whose text is the operating system's choice.
-func remoteAddr(r *Record) netip.Addr {
-	return r.Remote.Addr().Unmap().WithZone("")
 }

@@ -25,6 +25,8 @@ func request(change func(*Record)) *Record {
 		Spans:     Spans{10 * time.Microsecond, 0, 200 * time.Microsecond, time.Second, 30 * time.Microsecond, 2105 * time.Microsecond},
 		Referer:   "http://example.org/",
 		UserAgent: "curl/8.5.0",
+		Received:  17,
+		Route:     NewRoutes(1).Of("example.org", "/a/"),
 	}
 	if change != nil {
 		change(r)
@@ -39,9 +41,9 @@ func TestFormatAppend(t *testing.T) {
 	with := func(old, new string) string { return strings.Replace(common, old, new, 1) }
 	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","id":"5f3a9c01-1b-3","remote":"192.0.2.7","port":50312,"user":"",` +
 		`"host":"example.org","method":"GET","target":"/a%20b?q=1","protocol":"HTTP/1.1",` +
-		`"status":200,"bytes":5120,"duration":1.002345,` +
+		`"status":200,"bytes":5120,"received":17,"duration":1.002345,` +
 		`"phases":{"head":0.000010,"body":0.000000,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105},` +
-		`"referer":"http://example.org/","user_agent":"curl/8.5.0","aborted":false}`
+		`"site":"example.org","route":"/a/","referer":"http://example.org/","user_agent":"curl/8.5.0","aborted":false}`
 	withJSON := func(old, new string) string { return strings.Replace(object, old, new, 1) }
 
 	tests := []struct {
@@ -74,6 +76,7 @@ func TestFormatAppend(t *testing.T) {
 		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-","port":0`)},
 		{"json given id", JSON, func(r *Record) { r.ID.Given = `a"b` }, withJSON(`"5f3a9c01-1b-3"`, `"a\u0022b"`)},
 		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`"user":""`, `"user":"ann"`)},
+		{"json without a route", JSON, func(r *Record) { r.Route = nil }, withJSON(`"site":"example.org","route":"/a/"`, `"site":"","route":""`)},
 		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`"aborted":false`, `"aborted":true`)},
 		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`"duration":1.002345`, `"duration":0.000000`)},
 		{"json empty strings", JSON, func(r *Record) { r.Method, r.Target, r.Host = "", "", "" }, withJSON(`"host":"example.org","method":"GET","target":"/a%20b?q=1"`, `"host":"","method":"","target":""`)},
@@ -98,7 +101,7 @@ func TestParseFormat(t *testing.T) {
 	}
 	for _, name := range []string{"", "Common", "off", "apache\n"} {
 		_, err := ParseFormat(name)
-		if err == nil || !strings.HasSuffix(err.Error(), "(known: common, combined, json, off)") {
+		if err == nil || !strings.HasSuffix(err.Error(), "(known: common, combined, json, off, and templates such as \"{remote} {status}\")") {
 			t.Errorf("ParseFormat(%q): error %v", name, err)
 		}
 	}
@@ -245,6 +248,8 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 func BenchmarkFormatAppend(b *testing.B) {
 	r := request(func(r *Record) {
 		r.UserAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"
+		r.Duration = 12741 * time.Microsecond
+		r.Spans = Spans{Queue: 11020 * time.Microsecond, App: 1698 * time.Microsecond, Stream: 4 * time.Microsecond, Send: 19 * time.Microsecond}
 	})
 	for _, f := range []Format{Common, Combined, JSON} {
 		b.Run(f.String(), func(b *testing.B) {

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -33,6 +34,10 @@ func (l *lineWriter) write(b batch) (lost int64, err error) {
 	n, err := l.writeBytes(b.text)
 	if err == nil {
 		return 0, nil
+	}
+	var counted *lostLines
+	if errors.As(err, &counted) {
+		return counted.lines, err
 	}
 	l.torn = n > 0 && b.text[n-1] != '\n'
 	return b.lines - int64(bytes.Count(b.text[:n], []byte{'\n'})), err

@@ -6,6 +6,7 @@ import "bytes"
 // other. The heads of refused requests are traced too, so it does not rely on
 // their being well-formed.
 type lineMasker struct {
+	masks   *Masks
 	started bool   // the start line has passed
 	secret  bool   // the last line was, or continued, a secret field
 	split   bool   // the last line ended in a lone carriage return
@@ -29,7 +30,7 @@ func (m *lineMasker) line(line []byte) []byte {
 		return m.scratch
 	}
 	name, _, found := bytes.Cut(line, []byte{':'})
-	m.secret = found && isSecretField(bytes.TrimSpace(name))
+	m.secret = found && m.masks.isField(bytes.TrimSpace(name))
 	switch {
 	case m.secret: // also as the first line, if there is no start line
 		m.scratch = append(m.scratch[:0], name...)
@@ -37,7 +38,7 @@ func (m *lineMasker) line(line []byte) []byte {
 	case !started:
 		m.startLine(line)
 	default:
-		m.scratch = maskTarget(m.scratch[:0], line)
+		m.scratch = maskText(m.masks, m.scratch[:0], line, firstParameter(line))
 	}
 	return m.scratch
 }
@@ -49,7 +50,7 @@ func (m *lineMasker) startLine(line []byte) {
 	if end < 0 || !bytes.HasPrefix(line[end:], []byte(" HTTP/")) {
 		end = len(line)
 	}
-	m.scratch = maskTarget(m.scratch[:0], line[:end])
+	m.scratch = maskText(m.masks, m.scratch[:0], line[:end], firstParameter(line[:end]))
 	m.scratch = append(m.scratch, line[end:]...)
 }
 

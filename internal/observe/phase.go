@@ -11,7 +11,7 @@ const (
 	Body                // waiting for the client's body
 	Queue               // waiting for somebody who answers: a goroutine, a worker
 	App                 // until the answer begins
-	Stream              // making the rest of the answer
+	Stream              // making the rest of the answer, and reading it from a file
 	Send                // until the client, or the system on its behalf, has taken the answer
 )
 

@@ -1,7 +1,5 @@
 package observe
 
-import "strconv"
-
 // RequestID names a request: by what was given, or by the server's start, the connection, and the number of the request on it.
 type RequestID struct {
 	Given      string
@@ -16,6 +14,6 @@ func (id *RequestID) Append(dst []byte) []byte {
 		return append(dst, id.Given...)
 	}
 	dst = append(append(dst, id.Epoch...), '-')
-	dst = append(strconv.AppendUint(dst, id.Connection, 16), '-')
-	return strconv.AppendUint(dst, uint64(id.Number), 10)
+	dst = append(appendHex(dst, id.Connection), '-')
+	return appendInt(dst, int64(id.Number))
 }

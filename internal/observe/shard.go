@@ -5,17 +5,25 @@ import (
 	"sync"
 )
 
-// Shard is the part of an [AccessLog] that one event loop appends to. Other
-// goroutines may append to it too; they share its mutex.
-type Shard struct {
-	log *AccessLog
+// lineShard is the part of a log that one event loop appends to. Other
+// goroutines may append to it too; they share its mutex. A line is added by
+//
+//	s.mu.Lock()
+//	if s.roomLocked() {
+//		s.filling.text = append(s.filling.text, "a line\n"...)
+//		s.addedLocked()
+//	}
+//
+// of which the two calls unlock, each in its case.
+type lineShard struct {
+	log *lineLog
 
 	mu         sync.Mutex // guards the following fields
-	clock      Clock
-	filling    batch // where Append puts lines
-	other      batch // idle and empty, or handed over
-	handedOver bool  // other belongs to the holder of log.writing
-	stalled    bool  // an appender has yielded to the writer since it last wrote
+	filling    batch      // where lines are added
+	other      batch      // idle and empty, or handed over
+	handedOver bool       // other belongs to the holder of log.writing
+	untold     bool       // the owner has not been told of a hand-over yet
+	stalled    bool       // an appender has yielded to the writer since it last wrote
 	closed     bool
 }
 
@@ -25,34 +33,40 @@ type batch struct {
 	lines int64
 }
 
-// Append adds the line for r. It copies what it needs of r, does not allocate,
-// and does not wait for the writer to finish: when both buffers are full, or the log is
-// closed, the line is lost and counted.
-func (s *Shard) Append(r *Record) {
-	s.mu.Lock()
-	handedOver := s.handOverIfFullLocked()
+// roomLocked reports whether there is room for a line. If there is none, since
+// both buffers are full or the log is closed, it counts the line as lost and
+// unlocks. It does not wait for the writer to finish.
+func (s *lineShard) roomLocked() bool {
+	s.handOverIfFullLocked()
 	if len(s.filling.text) >= bufferSize && !s.stalled {
 		s.yieldLocked()
-		handedOver = s.handOverIfFullLocked()
+		s.handOverIfFullLocked()
 	}
 	if s.closed || len(s.filling.text) >= bufferSize {
 		s.mu.Unlock()
 		s.log.lost.Add(1)
-		return
+		return false
 	}
 	if s.filling.text == nil {
 		s.filling.text = make([]byte, 0, bufferSize+bufferSlack)
 	}
-	s.filling.text = s.log.format.Append(s.filling.text, r, &s.clock)
+	return true
+}
+
+// addedLocked counts the line that was added, unlocks, and wakes the owner if
+// it has something to do.
+func (s *lineShard) addedLocked() {
 	s.filling.lines++
 	first := s.filling.lines == 1
-	handedOver = s.handOverIfFullLocked() || handedOver
+	s.handOverIfFullLocked()
+	untold := s.untold
+	s.untold = false
 	s.mu.Unlock()
 
 	if first {
 		signal(s.log.appended)
 	}
-	if handedOver {
+	if untold {
 		signal(s.log.full)
 	}
 }
@@ -63,7 +77,7 @@ func (s *Shard) Append(r *Record) {
 // would be late on a single core. It is done once in each stall, so that a
 // writer that hangs does not slow every request down. The second call is for
 // the times when the scheduler, in fairness, resumes the caller first.
-func (s *Shard) yieldLocked() {
+func (s *lineShard) yieldLocked() {
 	s.stalled = true
 	s.mu.Unlock()
 	runtime.Gosched()
@@ -72,18 +86,17 @@ func (s *Shard) yieldLocked() {
 }
 
 // handOverIfFullLocked hands over the filling buffer if it is full and the
-// other one has been written, and says whether it did.
-func (s *Shard) handOverIfFullLocked() bool {
-	if len(s.filling.text) < bufferSize || s.handedOver {
-		return false
+// other one has been written.
+func (s *lineShard) handOverIfFullLocked() {
+	if len(s.filling.text) >= bufferSize && !s.handedOver {
+		s.handOverLocked()
+		s.untold = true
 	}
-	s.handOverLocked()
-	return true
 }
 
 // handOverLocked makes the filling buffer the one to be written, and the other
 // one, which must not be handed over, the filling one.
-func (s *Shard) handOverLocked() {
+func (s *lineShard) handOverLocked() {
 	s.filling, s.other = s.other, s.filling
 	s.handedOver = true
 }
@@ -91,15 +104,18 @@ func (s *Shard) handOverLocked() {
 // takeAll returns the oldest lines of the shard, which has none if the batch
 // is empty. The caller holds log.writing and calls giveBack after writing a
 // batch that is not empty.
-func (s *Shard) takeAll() batch { return s.takeFrom(1) }
+func (s *lineShard) takeAll() batch { return s.takeFrom(1) }
 
 // takeFull is takeAll for a shard that has handed over a buffer or has one
 // that is full.
-func (s *Shard) takeFull() batch { return s.takeFrom(bufferSize) }
+func (s *lineShard) takeFull() batch { return s.takeFrom(bufferSize) }
+
+// takeHandedOver is takeAll for a shard that has handed over a buffer.
+func (s *lineShard) takeHandedOver() batch { return s.takeFrom(noLeast) }
 
 // takeFrom returns the batch handed over, or else the filling one if it holds
 // at least least bytes.
-func (s *Shard) takeFrom(least int) batch {
+func (s *lineShard) takeFrom(least int) batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.handedOver {
@@ -113,7 +129,7 @@ func (s *Shard) takeFrom(least int) batch {
 
 // giveBack ends the use of the batch that was taken. A buffer that huge lines
 // have made grow is not kept.
-func (s *Shard) giveBack() {
+func (s *lineShard) giveBack() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handedOver, s.stalled = false, false
@@ -123,8 +139,8 @@ func (s *Shard) giveBack() {
 	s.other = batch{text: s.other.text[:0]}
 }
 
-// close makes Append refuse lines.
-func (s *Shard) close() {
+// close makes further lines be lost.
+func (s *lineShard) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true

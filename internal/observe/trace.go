@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
 // traceBodyBound is how many bytes of a body a trace shows.
@@ -22,7 +23,8 @@ const UnknownLength int64 = -1
 // A trace is for looking at a server while developing; it waits for its
 // writer, and what the writer refuses is lost without notice.
 type Tracer struct {
-	mask Mask
+	mask  Mask
+	masks atomic.Pointer[Masks]
 
 	mu      sync.Mutex // guards the following fields
 	w       io.Writer
@@ -32,8 +34,13 @@ type Tracer struct {
 
 // NewTracer returns a tracer that prints to w.
 func NewTracer(w io.Writer, mask Mask) *Tracer {
-	return &Tracer{mask: mask, w: w}
+	t := &Tracer{mask: mask, w: w}
+	t.masks.Store(DefaultMasks())
+	return t
 }
+
+// Hide has the tracer mask what m names from now on, if it masks anything.
+func (t *Tracer) Hide(m *Masks) { t.masks.Store(m) }
 
 // Request prints the head of a request as received on connection id from peer:
 // request line, fields and the empty line, or as much of it as there is. An
@@ -62,7 +69,7 @@ func (t *Tracer) head(id uint64, peer string, arrow byte, head []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.beginLocked(id, peer)
-	m := lineMasker{scratch: t.scratch}
+	m := lineMasker{masks: t.masks.Load(), scratch: t.scratch}
 	for rest := head; len(rest) > 0; {
 		var line []byte
 		line, rest = cutLine(rest)
@@ -96,7 +103,7 @@ func (t *Tracer) body(id uint64, peer string, arrow byte, body []byte, total int
 	}
 	t.block = append(t.block, " bytes] "...)
 	if t.mask == MaskSecrets {
-		t.scratch = maskForm(t.scratch[:0], shown)
+		t.scratch = t.masks.Load().AppendForm(t.scratch[:0], shown)
 		shown = t.scratch
 	}
 	t.block = strconv.AppendQuoteToASCII(t.block, string(shown))

@@ -79,11 +79,15 @@ func (e *entry) same(f *resource) bool {
 // remember returns the entry for what was found at a path, after checked, and keeps it for later requests; or nil if
 // it is nothing to keep.
 func (s *Site) remember(path string, f *resource, checked time.Time) *entry {
+	if f.shared != nil || f.kind == file && f.tooLarge() {
+		s.lookups.large.Add(1)
+	}
 	if s.cache == nil || f.shared != nil {
 		return nil
 	}
 	old := s.cache.get(path)
 	if old != nil && old.same(f) {
+		s.lookups.stale.Add(1)
 		old.checked.Store(checked.UnixNano())
 		return old
 	}
@@ -91,7 +95,9 @@ func (s *Site) remember(path string, f *resource, checked time.Time) *entry {
 	kept := false
 	switch f.kind {
 	case file:
-		kept = s.load(e, f, checked)
+		if kept = s.load(e, f, checked); kept {
+			s.lookups.absent.Add(1)
+		}
 		if f.tooLarge() && s.prepareHeads(f) {
 			s.opened.keep(path, f, checked)
 		}

@@ -16,6 +16,7 @@ type Site struct {
 	tree         *tree
 	cache        *cache
 	opened       openTable
+	lookups      lookups
 	pages        pages
 	allow        string // the value of Allow
 	cacheControl string // or ""

@@ -244,13 +244,9 @@ func (o options) chosen() []peer {
 		if p.wsgi && !o.wantsPython() {
 			continue
 		}
-		switch p.name {
-		case peerHighball, peerHighballLog, peerHighballWSGI, peerHighballCGI, peerAdapter:
+		own := strings.HasPrefix(p.name, peerHighball) || p.name == peerAdapter
+		if own || o.peers.MatchString(p.name) {
 			chosen = append(chosen, p)
-		default:
-			if o.peers.MatchString(p.name) {
-				chosen = append(chosen, p)
-			}
 		}
 	}
 	return chosen

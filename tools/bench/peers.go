@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"slices"
 	"strconv"
 )
 
@@ -92,7 +93,7 @@ func peers() []peer {
 		{name: peerAdapter, source: "highball/tools/bench/adapter", args: addressArgs},
 		{name: peerPlain, source: "highball/tools/bench/plain", args: addressArgs},
 	}, pythonPeers()...)
-	return append(servers, cgiPeers()...)
+	return slices.Concat(servers, cgiPeers(), seeingPeers())
 }
 
 func highballArgs(accessLog string) func(setting) []string {

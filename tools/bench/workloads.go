@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // document is a file that the servers serve.
@@ -192,7 +193,7 @@ func workloads() []workload {
 			targets: []target{times(peerNetHTTP, 2, "adapter 2x")},
 		},
 	}, pythonWorkloads()...)
-	return append(all, cgiWorkloads()...)
+	return slices.Concat(all, cgiWorkloads(), seeingWorkloads())
 }
 
 // secondsOf returns how long one run of the workload takes.

@@ -23,6 +23,11 @@ type configured struct {
 // startConfigured writes files into a new folder, of which "highball.toml" is the configuration, and starts the server. What ends
 // in ".sh" or ".py" can be executed.
 func (p *proof) startConfigured(ctx context.Context, files map[string]string) (*configured, error) {
+	return p.startConfiguredWith(ctx, files)
+}
+
+// startConfiguredWith is startConfigured with further flags.
+func (p *proof) startConfiguredWith(ctx context.Context, files map[string]string, flags ...string) (*configured, error) {
 	dir, err := os.MkdirTemp(p.work, "site-")
 	if err != nil {
 		return nil, err
@@ -37,7 +42,7 @@ func (p *proof) startConfigured(ctx context.Context, files map[string]string) (*
 			return nil, err
 		}
 	}
-	c.server, err = p.startServer(ctx, p.highball, "run", c.file)
+	c.server, err = p.startServer(ctx, append([]string{p.highball, "run", c.file}, flags...)...)
 	return c, err
 }
 

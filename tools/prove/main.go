@@ -1,13 +1,13 @@
 // Command prove shows on the built program what tests of packages cannot: that highball serves large real folders to the
 // last byte, that it bears slow attackers, a lack of descriptors and abuse, that Python applications stay up whatever becomes
 // of their workers and clients, that another configuration or another program takes over without a failed request, and that
-// a storm of CGI requests stays within its bounds. It prints one row of a Markdown table per
+// a storm of CGI requests stays within its bounds, and that what makes a site slow is told by the phases. It prints one row of a Markdown table per
 // claim, with what was measured, and its exit status is 1 when a claim does not hold or could not be shown.
 //
 //	make build && go -C tools run ./prove -highball ../bin/highball
 //
-// The parts are crawl, three of slowloris, starved, abuse, those of wsgi, reload, reload-large, upgrade and cgi-storm, each in its file; each is bounded in time and uses
-// the loopback address alone. It runs on Linux, from the module of the tools, and wants slowhttptest, prlimit, taskset, wrk and
+// The parts are crawl, three of slowloris, starved, abuse, those of wsgi, reload, reload-large, upgrade, cgi-storm and faults, each in its file; each is bounded in time and uses
+// the loopback address alone. It runs on Linux, from the module of the tools, and wants slowhttptest, prlimit, taskset, wrk, strace and
 // Python.
 package main
 
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "`number` that the abuse's random choices follow from")
 	flags.StringVar(&p.python, "python", "python3", "`interpreter` of the Python applications")
 	flags.Func("only", "`regexp` of the parts to show: crawl slowloris-heads slowloris-bodies slowloris-readers starved abuse "+
-		"wsgi-slow wsgi-killed wsgi-orphans wsgi-reload wsgi-soak wsgi-churn wsgi-stuck reload reload-large upgrade cgi-storm", func(text string) (err error) {
+		"wsgi-slow wsgi-killed wsgi-orphans wsgi-reload wsgi-soak wsgi-churn wsgi-stuck reload reload-large upgrade cgi-storm faults", func(text string) (err error) {
 		only, err = regexp.Compile(text)
 		return err
 	})

@@ -19,6 +19,7 @@ func configuredParts() []part {
 		{"reload-large", 2 * time.Minute, showReloadLarge},
 		{"upgrade", 4 * time.Minute, showUpgrade},
 		{"cgi-storm", 3 * time.Minute, showStorm},
+		{"faults", 2 * time.Minute, showFaults},
 	}
 }
 

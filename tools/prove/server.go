@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,7 +43,10 @@ func (p *proof) startServer(ctx context.Context, command ...string) (*server, er
 		return nil, err
 	}
 	defer output.Close()
-	command = append(command, "--port", "0", "--bind", "127.0.0.1", "--access-log", "off")
+	command = append(command, "--port", "0", "--bind", "127.0.0.1")
+	if !slices.Contains(command, "--access-log") {
+		command = append(command, "--access-log", "off")
+	}
 	s := &server{cmd: exec.Command(command[0], command[1:]...), printed: output.Name(), exited: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = output, output
 	for _, variable := range os.Environ() {

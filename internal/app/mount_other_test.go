@@ -1,0 +1,5 @@
+//go:build !linux
+
+package app
+
+func mountSmall(string) (unmount func(), err error) { return nil, errNotMounted }

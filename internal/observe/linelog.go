@@ -1,0 +1,232 @@
+package observe
+
+import (
+	"errors"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Theory of operation. A shard has two buffers. Appenders fill one of them
+// under the shard's mutex; the other one is either idle or handed over, which
+// means that it belongs to whoever holds lineLog.writing, until that one has
+// written it. A buffer is handed over when it is full, by the appender, or when
+// the log is drained, by the drainer. An appender whose buffer is full while
+// the other one is still handed over drops its line, because the alternatives
+// are to wait for the disk or to grow without bound.
+//
+// Drains are done by the owner goroutine and by the callers of Flush and
+// Close. The owner sleeps until a shard stops being empty, then arms a timer;
+// an idle log wakes nobody.
+
+const (
+	// flushInterval is the longest time for which a line stays in a shard
+	// while the writer keeps up. Half of the second that is promised.
+	flushInterval = 500 * time.Millisecond
+
+	// bufferSize is the length from which on a buffer is full.
+	bufferSize = 64 << 10
+
+	// bufferSlack is room for the line that makes a buffer full, so that
+	// usual lines never make it grow.
+	bufferSlack = 4 << 10
+)
+
+// errBehind is reported when lines were dropped although no write failed.
+var errBehind = errors.New("the writer is slower than the requests")
+
+// lineLog is what the logs have in common: it writes lines to one writer from
+// any number of goroutines. What a line says is the business of whoever has it.
+// Each write begins and ends with a line, unless the writer itself fails in the
+// middle. All methods may be called by any goroutine.
+type lineLog struct {
+	shards []*lineShard
+	onLoss func(n int64, err error)
+	lost   atomic.Int64
+
+	appended chan struct{} // a shard is not empty any more
+	full     chan struct{} // a shard has handed over a buffer
+	stop     chan struct{} // closed by Close
+	done     chan struct{} // closed when the owner goroutine has ended
+	closing  sync.Once
+	closeErr error // result of the first Close
+
+	writing  sync.Mutex // held during a drain; guards the following fields
+	out      lineWriter
+	reported int64 // of lost, how many onLoss knows about
+	lossErr  error // why the latest lines were lost, as far as out knows
+}
+
+// start makes l, whose shards are there already, ready for lines, which go to w.
+func (l *lineLog) start(w io.Writer, onLoss func(n int64, err error)) {
+	l.onLoss = onLoss
+	l.appended, l.full = make(chan struct{}, 1), make(chan struct{}, 1)
+	l.stop, l.done = make(chan struct{}), make(chan struct{})
+	l.out = lineWriter{w: w}
+	go l.own()
+}
+
+// add adds a shard.
+func (l *lineLog) add(s *lineShard) {
+	s.log = l
+	l.shards = append(l.shards, s)
+}
+
+// Lost returns how many lines have been lost so far: dropped because the
+// writer was too slow, not written because it failed, or appended after Close.
+func (l *lineLog) Lost() int64 { return l.lost.Load() }
+
+// Flush writes everything appended before the call. It returns the first error
+// of the writer; the lines concerned are lost, and later ones are tried again.
+func (l *lineLog) Flush() error {
+	return l.drain((*lineShard).takeAll, reportLoss)
+}
+
+// Close flushes the log and ends its goroutine. It waits for a write that is
+// under way, so a writer that hangs makes it hang. Lines appended later are
+// lost. Further calls return what the first one returned.
+func (l *lineLog) Close() error {
+	l.closing.Do(func() {
+		close(l.stop)
+		<-l.done
+		for _, s := range l.shards {
+			s.close()
+		}
+		l.closeErr = l.Flush()
+	})
+	return l.closeErr
+}
+
+// own is the owner goroutine. Errors of the drains reach onLoss.
+func (l *lineLog) own() {
+	defer close(l.done)
+	timer := time.NewTimer(flushInterval)
+	timer.Stop()
+	armed := false
+	for {
+		select {
+		case <-l.stop:
+			timer.Stop()
+			return
+		case <-l.appended:
+			if !armed {
+				timer.Reset(flushInterval)
+				armed = true
+			}
+		case <-l.full:
+			_ = l.drain((*lineShard).takeFull, keepLoss)
+		case <-timer.C:
+			armed = false
+			_ = l.drain((*lineShard).takeAll, reportLoss)
+		}
+	}
+}
+
+// reporting says whether a drain ends with a call of onLoss.
+type reporting uint8
+
+const (
+	keepLoss reporting = iota
+	reportLoss
+)
+
+// drain writes the buffers that take hands over, shard by shard.
+func (l *lineLog) drain(take func(*lineShard) batch, report reporting) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	var first error
+	for _, s := range l.shards {
+		// First the buffer that the appender handed over, then the one
+		// that has been filling meanwhile. A third would starve the other
+		// shards.
+		for range 2 {
+			wrote, err := l.writeLocked(s, take)
+			if !wrote {
+				break
+			}
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	if report == reportLoss {
+		l.reportLocked()
+	}
+	return first
+}
+
+// writeLocked writes the buffer of a shard that take hands over, if there is
+// one.
+func (l *lineLog) writeLocked(s *lineShard, take func(*lineShard) batch) (wrote bool, err error) {
+	b := take(s)
+	if b.lines == 0 {
+		return false, nil
+	}
+	lost, err := l.out.write(b)
+	s.giveBack()
+	if err != nil {
+		l.lost.Add(lost)
+		l.lossErr = err
+	}
+	return true, err
+}
+
+// change has apply called for each shard, under its lock, and from then on has
+// lines written to w. Lines that were appended to a shard before apply was
+// called go to the former writer, and later ones to w.
+func (l *lineLog) change(w io.Writer, apply func(shard int)) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	old := make([]*lineShard, 0, len(l.shards)) // those with lines for the former writer
+	for i, s := range l.shards {
+		// Only the holder of writing ends a hand-over, so this ends with
+		// the lock held and the other buffer free.
+		for s.mu.Lock(); s.handedOver; s.mu.Lock() {
+			s.mu.Unlock()
+			_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
+		}
+		apply(i)
+		if s.filling.lines > 0 {
+			s.handOverLocked()
+			old = append(old, s)
+		}
+		s.mu.Unlock()
+	}
+	for _, s := range old {
+		_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
+	}
+	l.out = lineWriter{w: w}
+	l.reportLocked()
+	signal(l.full) // for buffers that became full meanwhile
+}
+
+// reportLocked tells onLoss about the lines lost since the last report.
+func (l *lineLog) reportLocked() {
+	n := l.lost.Load() - l.reported
+	if n == 0 {
+		return
+	}
+	err := l.lossErr
+	if err == nil {
+		err = errBehind
+	}
+	l.reported += n
+	l.lossErr = nil
+	if l.onLoss != nil {
+		l.onLoss(n, err)
+	}
+}
+
+// noLeast is more bytes than any buffer has.
+const noLeast = math.MaxInt
+
+// signal wakes the receiver of c, which has room for one wake-up. If it is
+// taken, the receiver is going to look anyway.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
