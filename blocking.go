@@ -60,6 +60,7 @@ func (d *blockingDriver) accept() {
 
 func (d *blockingDriver) begin(nc net.Conn) {
 	c := &conn{srv: d.srv, driver: d, id: d.srv.state.nextID.Add(1), remote: addrPortOf(nc.RemoteAddr()), local: addrPortOf(nc.LocalAddr())}
+	c.setName()
 	c.link = loop.NewBlocking(nc, c.expiredBlocking)
 	d.mu.Lock()
 	if limit := d.srv.settings().conns; d.ended || limit > 0 && len(d.conns) >= limit {

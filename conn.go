@@ -3,6 +3,7 @@ package highball
 import (
 	"context"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,13 +50,16 @@ const (
 type conn struct {
 	onLoop // what ties it to an event loop; zero with a goroutine per connection
 
-	srv   *Server
-	link  loop.Link
-	id    uint64
-	count uint32    // of requests
-	x     *exchange // of the teller; nil when idle
-	fate  fate
-	fresh bool // no request has begun yet
+	srv      *Server
+	link     loop.Link
+	id       uint64
+	count    uint32    // of requests
+	named    string    // the present request's id if it was given one; guarded by expiry for the deadline
+	names    [32]byte  // what the ids of its requests begin with
+	namesEnd int       // bytes of names
+	x        *exchange // of the teller; nil when idle
+	fate     fate
+	fresh    bool // no request has begun yet
 
 	driver  *blockingDriver // without a loop
 	waiting atomic.Bool     // without a loop: for a request; a drain that takes the mark away closes the connection
@@ -70,7 +74,6 @@ type conn struct {
 
 	remote     netip.AddrPort
 	told       netip.AddrPort // the client's address as a proxy has told it for the present request; guarded by expiry for the deadline
-	named      string         // the present request's id, likewise
 	remoteText string         // remote as net/http writes it, made on first use
 	local      netip.AddrPort
 }
@@ -109,6 +112,20 @@ func (c *conn) refuse(x *exchange, b []byte, cause *h1.Error) {
 	c.srv.recordRefusal(c, x, b, cause.Status)
 	x.head.Reset()
 	x.res.header.Reset()
+}
+
+// setName makes what the ids of the connection's requests begin with.
+func (c *conn) setName() {
+	first := observe.RequestID{Epoch: c.srv.state.epoch, Connection: c.id}
+	c.namesEnd = len(first.AppendStart(c.names[:0])) // for which there is room
+}
+
+// appendID appends the present request's id.
+func (c *conn) appendID(dst []byte) []byte {
+	if c.named != "" {
+		return append(dst, c.named...)
+	}
+	return strconv.AppendUint(append(dst, c.names[:c.namesEnd]...), uint64(c.count), 10)
 }
 
 // requestID names the present request.

@@ -63,6 +63,7 @@ var _ loop.Session = (*conn)(nil)
 // Open implements loop.Session.
 func (c *conn) Open() {
 	c.id, c.count = c.srv.state.nextID.Add(1), 0
+	c.setName()
 	c.engine.conns.Add(1)
 	c.openBook()
 	c.x, c.fate, c.fresh = nil, fateNext, true
@@ -244,7 +245,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	if err == ErrAbort {
 		x.out = x.out[:mark]
-		c.answered(x, mark, outcomeCut)
+		c.answered(x, c.madeBy(x), mark, outcomeCut)
 		x.res.header.Reset()
 		return true, err
 	}
@@ -255,7 +256,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 		x.res.ErrorPage(500)
 		_ = x.res.finish() // it cannot fail: it is our own page, into memory
 	}
-	c.answered(x, mark, outcomeWhole)
+	c.answered(x, c.madeBy(x), mark, outcomeWhole)
 	return true, nil
 }
 

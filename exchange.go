@@ -240,7 +240,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 		}
 	}
 	if x.conn.srv.RequestIDs && !w.header.Has(requestIDField) {
-		out = x.appendID(out)
+		out = x.appendIDField(out)
 	}
 	if (w.status == 101 || w.status == 426) && w.header.Has("Upgrade") {
 		out = h1.AppendField(out, "Upgrade", w.header.Value("Upgrade"))
@@ -254,10 +254,10 @@ func (x *exchange) begin(w *Response, complete bool) error {
 // requestIDField is where a request's id stands, in either direction.
 const requestIDField = "X-Request-ID"
 
-// appendID appends the field that says the request's id.
-func (x *exchange) appendID(out []byte) []byte {
+// appendIDField appends the field that says the request's id.
+func (x *exchange) appendIDField(out []byte) []byte {
 	out = append(out, requestIDField+": "...)
-	out = x.req.AppendID(out)
+	out = x.conn.appendID(out)
 	return append(out, "\r\n"...)
 }
 
@@ -311,7 +311,7 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
 	out = append(out, p.fields...)
 	if x.conn.srv.RequestIDs && !p.named {
-		out = x.appendID(out)
+		out = x.appendIDField(out)
 	}
 	x.out = x.appendEnd(out, w)
 	x.see(start)
@@ -329,7 +329,7 @@ func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
 		out = h1.AppendFieldInt(out, "Content-Length", length)
 	}
 	if x.conn.srv.RequestIDs && !p.named {
-		out = x.appendID(out)
+		out = x.appendIDField(out)
 	}
 	x.out = x.appendEnd(out, w)
 	x.framing = h1.Length

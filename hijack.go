@@ -57,7 +57,8 @@ func (x *exchange) hijack() (net.Conn, []byte, error) {
 		return nil, nil, ErrHandlerDeadline
 	}
 	c.ends(endHijacked)
-	own := &conn{srv: c.srv, id: c.id, x: x, remote: c.remote, local: c.localAddr()}
+	own := &conn{srv: c.srv, id: c.id, count: c.count, named: c.named, x: x, remote: c.remote, local: c.localAddr()}
+	own.setName()
 	leave, driver := c.leave.Swap(nil), c.driver
 	own.leave.Store(leave)
 	c.x = nil

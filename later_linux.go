@@ -51,7 +51,7 @@ func (m *letter) open() {
 	default:
 		c.ends(endFailure)
 		c.engine.begin(c.lc.Now())
-		c.answered(c.x, 0, outcomeCut)
+		c.answered(c.x, c.engine.mark, 0, outcomeCut)
 		c.record(c.engine.mark)
 		c.endAwait(nil)
 		c.lc.Close()
@@ -135,7 +135,7 @@ func (c *conn) sendLater(m *letter) {
 	}
 	c.engine.begin(c.lc.Now())
 	x.timing.took(m.took, c.engine.mark)
-	c.answered(x, 0, end)
+	c.answered(x, c.engine.mark, 0, end) // it was made when it came
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()

@@ -56,7 +56,7 @@ func (s *Server) tell(c *conn, r *observe.Record, began, ended int64) {
 // describe makes record what is known of a request that was answered, but for its time.
 func (x *exchange) describe(record *observe.Record, end outcome) {
 	r := &x.req
-	record.ID = r.origin.id()
+	record.ID = x.conn.requestID()
 	record.Remote, record.User, record.Host = r.RemoteAddr(), r.User(), r.Host()
 	record.Method, record.Target, record.Minor = r.Method(), r.Target(), x.head.Minor
 	record.Status, record.Bytes, record.Aborted = x.res.status, x.sent, end == outcomeCut
@@ -191,8 +191,7 @@ func (s *Server) interruptionAnswer(x *exchange, why *interruption) []byte {
 	b = h1.AppendField(b, "Content-Type", "text/html; charset=utf-8")
 	b = h1.AppendFieldInt(b, "Content-Length", int64(len(page)))
 	if s.RequestIDs {
-		id := x.conn.requestID()
-		b = append(append(id.Append(append(b, requestIDField+": "...)), '\r'), '\n')
+		b = x.appendIDField(b)
 	}
 	b = h1.AppendField(b, "Connection", "close")
 	b = h1.AppendEnd(b)

@@ -2,17 +2,25 @@ package highball
 
 import "highball/internal/observe"
 
-// answered notes that a request has its answer, which leaves at the end of the turn, and begins at mark in x.out.
-func (c *conn) answered(x *exchange, mark int, end outcome) {
+// madeBy returns the moment, when it is one of a request that is measured.
+func (c *conn) madeBy(x *exchange) int64 {
+	if !x.timing.running() {
+		return 0
+	}
+	return c.srv.now()
+}
+
+// answered notes that a request has its answer, which was made by now, leaves at the end of the turn, and begins at start in x.out.
+func (c *conn) answered(x *exchange, now int64, start int, end outcome) {
 	if !x.timing.running() {
 		return
 	}
 	e := c.engine
-	e.mark = c.srv.now()
+	e.mark = now
 	d := &e.due
 	x.describe(&d.record, end)
 	if c.srv.state.capture {
-		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(mark, len(x.out)):]}
+		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(start, len(x.out)):]}
 		d.record.Wire = &d.wire
 	}
 	d.record.Spans = x.timing.stop(e.mark)

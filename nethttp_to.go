@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"highball/internal/h1"
-	"highball/internal/observe"
 )
 
 // ToHTTP returns a handler of net/http that lets h answer: under net/http's server, within its ServeMux, behind its
@@ -153,12 +152,12 @@ func (o *httpOrigin) scheme() string {
 	return "http"
 }
 
-// id is by chance, since there is no connection to be seen.
-func (o *httpOrigin) id() observe.RequestID {
+// appendID appends an id by chance, since there is no connection to be seen.
+func (o *httpOrigin) appendID(dst []byte) []byte {
 	if o.given == "" {
 		o.given = newEpoch() + newEpoch()
 	}
-	return observe.RequestID{Given: o.given}
+	return append(dst, o.given...)
 }
 
 func (o *httpOrigin) listener() string { return "" }

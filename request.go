@@ -37,7 +37,7 @@ type origin interface {
 	remote() netip.AddrPort
 	local() netip.AddrPort
 	scheme() string
-	id() observe.RequestID
+	appendID(dst []byte) []byte
 	listener() string
 	setClient(addr netip.AddrPort)
 	setID(name string)
@@ -148,8 +148,7 @@ func (r *Request) ID() string { return string(r.AppendID(nil)) }
 
 // AppendID appends ID to dst.
 func (r *Request) AppendID(dst []byte) []byte {
-	id := r.origin.id()
-	return id.Append(dst)
+	return r.origin.appendID(dst)
 }
 
 // Trailer returns the fields that followed a chunked body, once Body has returned io.EOF. They are never merged into

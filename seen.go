@@ -200,10 +200,7 @@ func (c *conn) client() (a netip.AddrPort) {
 }
 
 // idText returns the present request's id.
-func (c *conn) idText() string {
-	id := c.requestID()
-	return string(id.Append(nil))
-}
+func (c *conn) idText() string { return string(c.appendID(nil)) }
 
 // kill ends the connection's request if it has the id. It is called where [driver.visit] says.
 func (c *conn) kill(id string) bool {

@@ -411,7 +411,7 @@ func (x *exchange) extendDeadline(d time.Duration) {
 	x.req.edits.deadline, x.req.edits.dirty = d, true // of what begins on the event loop; once hijacked it means nothing
 }
 
-func (x *exchange) id() observe.RequestID { return x.conn.requestID() }
+func (x *exchange) appendID(dst []byte) []byte { return x.conn.appendID(dst) }
 
 func (x *exchange) listener() string { return x.conn.at() }
 

@@ -62,12 +62,18 @@ func (s *stopwatch) enter(p observe.Phase, now int64) observe.Phase {
 
 // took makes waiting of what App has been so far, but for d.
 func (s *stopwatch) took(d time.Duration, now int64) {
-	p := s.enter(observe.App, now)
-	if waited := s.spans[observe.App] - d; d > 0 && waited > 0 {
+	p, since, ok := s.present()
+	if !ok || d <= 0 {
+		return
+	}
+	app := s.spans[observe.App]
+	if p == observe.App {
+		app += time.Duration(max(0, now-since)) // which is added to the span when the phase ends
+	}
+	if waited := app - d; waited > 0 {
 		s.spans[observe.App] -= waited
 		s.spans[observe.Queue] += waited
 	}
-	s.enter(p, now)
 }
 
 // readFor makes d of what Send has been so far Stream: in sending from a file, what was not waiting for the client was waiting for the disk.

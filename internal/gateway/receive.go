@@ -84,7 +84,8 @@ func (w *worker) takeWhole(f frame) {
 		tk.fail(w.turn, err)
 		return
 	case !tk.waits && head.prepared != nil:
-		tk.tellSlow(tk.later.Took(tk.took)).Send(w.turn, head.prepared, head.length, f.body)
+		// The worker has the ticket no more, so that nobody changes slowStack.
+		tk.later.Took(tk.took).WithStack(tk.slowStack).Send(w.turn, head.prepared, head.length, f.body)
 	default:
 		tk.answer = answer{head: head, body: append(tk.frame[:0], f.body...)} // the request has been read
 		tk.frame = tk.answer.body

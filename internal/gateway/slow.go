@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"time"
-
-	"highball"
 )
 
 // A request that is with a worker for longer than Config.Slow is looked at once, by the gentle way of stacks.go alone: what slows it down has
@@ -91,15 +89,4 @@ func (tk *ticket) SlowStack() string {
 	tk.pool.mu.Lock()
 	defer tk.pool.mu.Unlock()
 	return tk.slowStack
-}
-
-// tellSlow has the record of the request that l answers tell where the worker was when tk had become slow.
-func (tk *ticket) tellSlow(l highball.Later) highball.Later {
-	if tk.pool.slow == 0 {
-		return l
-	}
-	if text := tk.SlowStack(); text != "" {
-		return l.WithStack(text)
-	}
-	return l
 }

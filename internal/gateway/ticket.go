@@ -173,7 +173,7 @@ func (tk *ticket) handOver(t *highball.Turn) {
 		return
 	}
 	tk.kept = true // write comes after Done
-	tk.tellSlow(tk.later.Took(tk.took)).Serve(t, tk.write)
+	tk.later.Took(tk.took).WithStack(tk.SlowStack()).Serve(t, tk.write)
 }
 
 // fail ends a request whose answer will not come, or not to its end.

@@ -13,7 +13,11 @@ func (id *RequestID) Append(dst []byte) []byte {
 	if id.Given != "" {
 		return append(dst, id.Given...)
 	}
+	return appendInt(id.AppendStart(dst), int64(id.Number))
+}
+
+// AppendStart appends what the names of all requests of the connection begin with that were given none.
+func (id *RequestID) AppendStart(dst []byte) []byte {
 	dst = append(append(dst, id.Epoch...), '-')
-	dst = append(appendHex(dst, id.Connection), '-')
-	return appendInt(dst, int64(id.Number))
+	return append(appendHex(dst, id.Connection), '-')
 }
