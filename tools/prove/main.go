@@ -6,7 +6,7 @@
 //
 //	make build && go -C tools run ./prove -highball ../bin/highball
 //
-// The parts are crawl, three of slowloris, starved, abuse, those of wsgi, reload, reload-large, upgrade, cgi-storm and faults, each in its file; each is bounded in time and uses
+// The parts are crawl, three of slowloris, starved, abuse, those of wsgi, reload, reload-large, upgrade, cgi-storm, faults and sums, each in its file; each is bounded in time and uses
 // the loopback address alone. It runs on Linux, from the module of the tools, and wants slowhttptest, prlimit, taskset, wrk, strace and
 // Python.
 package main
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "`number` that the abuse's random choices follow from")
 	flags.StringVar(&p.python, "python", "python3", "`interpreter` of the Python applications")
 	flags.Func("only", "`regexp` of the parts to show: crawl slowloris-heads slowloris-bodies slowloris-readers starved abuse "+
-		"wsgi-slow wsgi-killed wsgi-orphans wsgi-reload wsgi-soak wsgi-churn wsgi-stuck reload reload-large upgrade cgi-storm faults", func(text string) (err error) {
+		"wsgi-slow wsgi-killed wsgi-orphans wsgi-reload wsgi-soak wsgi-churn wsgi-stuck reload reload-large upgrade cgi-storm faults sums", func(text string) (err error) {
 		only, err = regexp.Compile(text)
 		return err
 	})

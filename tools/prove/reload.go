@@ -20,6 +20,7 @@ func configuredParts() []part {
 		{"upgrade", 4 * time.Minute, showUpgrade},
 		{"cgi-storm", 3 * time.Minute, showStorm},
 		{"faults", 2 * time.Minute, showFaults},
+		{"sums", 3 * time.Minute, showSums},
 	}
 }
 
