@@ -62,7 +62,7 @@ type edits struct {
 
 // undo makes r what the client has sent.
 func (r *Request) undo() {
-	r.route, r.stack = nil, ""
+	r.route, r.stack, r.sampled = nil, "", nil
 	e := &r.edits
 	if !e.dirty {
 		return

@@ -171,6 +171,9 @@ func (s *Server) recordInterrupted(c *conn, x *exchange, why *interruption, answ
 		ID: c.requestID(), Remote: c.client(), User: x.req.edits.user, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(),
 		Minor: x.head.Minor, Status: why.status, Route: x.req.route, Stack: x.req.stack,
 	}
+	if f := x.req.sampled; f != nil && record.Stack == "" {
+		record.Stack = f()
+	}
 	if s.state.capture {
 		record.Wire = &observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: answer}
 	}

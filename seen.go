@@ -62,6 +62,14 @@ func (r *Request) SetStack(text string) {
 	r.origin.letGo()
 }
 
+// OnInterruption has f asked where the program was when the request had become slow, should the request be answered in the handler's place: for the record,
+// which the handler then has no hand in. f is called on an event loop and must not block.
+func (r *Request) OnInterruption(f func() (stack string)) {
+	r.origin.hold()
+	r.sampled = f
+	r.origin.letGo()
+}
+
 // WithStack returns l with the word where the program was when the request had become slow.
 func (l Later) WithStack(text string) Later {
 	l.stack = text

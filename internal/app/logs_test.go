@@ -64,6 +64,7 @@ func TestReloadCannotBeginStatistics(t *testing.T) {
 func TestReloadRefusesLogs(t *testing.T) {
 	s := serveText(t, freePort+"log.access_file = \"a.log\"\n"+saysOne)
 	s.get(s.addr, "/")
+	servertest.Eventually(t, "the connection to be closed", func() bool { return s.server.InFlight() == 0 })
 	before := descriptors(t)
 	for text, want := range map[string]string{
 		"log.access = \"{status} {methd}\"\n":                                                     `highball.toml:2:14: access log: template, character 10: unknown name {methd}; did you mean {method}?`,

@@ -117,6 +117,30 @@ func TestSlowRequests(t *testing.T) {
 	}
 }
 
+// So does the record of one that is answered by 504, or ended by hand.
+func TestSlowRequestsThatAreEnded(t *testing.T) {
+	for name, raw := range map[string]string{
+		"without a body": "GET /sleeping HTTP/1.1\r\nHost: h\r\n\r\n",
+		"with a body":    "POST /sleeping HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seen := &records{make(chan string, 10)}
+			srv := &highball.Server{Deadlines: highball.Deadlines{Handler: 600 * time.Millisecond}}
+			srv.Observe(seen)
+			r := serve(t, servertest.Loop, srv, gateway.Config{Target: "stays:app", Slow: 50 * time.Millisecond})
+			c := r.Dial(t)
+			c.Send(raw)
+			if res := c.Receive("GET"); res.Status != 504 {
+				t.Errorf("%d %s", res.Status, res.Body)
+			}
+			if stack := <-seen.stacks; !strings.Contains(stack, ", in sleeping") {
+				t.Errorf("the record's stack is %q", stack)
+			}
+		})
+	}
+}
+
 // What is refused is counted, by why.
 func TestCounters(t *testing.T) {
 	r := serve(t, servertest.Loop, &highball.Server{}, gateway.Config{QueueLimit: 1, QueueDeadline: 100 * time.Millisecond})
