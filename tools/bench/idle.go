@@ -10,6 +10,7 @@ import (
 const (
 	idleName  = "idle-memory"
 	idleBound = 1024 // bytes of RAM per connection that highball may take
+	idleWarm  = 5 * time.Second
 )
 
 // idleResult is what a server's idle connections cost.
@@ -23,8 +24,8 @@ type idleResult struct {
 // perConn returns the bytes that each connection added.
 func (r idleResult) perConn() float64 { return float64(r.after-r.before) / float64(r.conns) }
 
-// measureIdle opens many connections to a server that has served one request before, makes one request on each, leaves
-// them alone and looks at how the server has grown.
+// measureIdle opens many connections to a server that has served one for some time, makes one request on each, leaves
+// them alone and looks at how the server has grown. What it keeps of requests, up to a bound, such as Highball's flight recorder does, it has by then.
 func (b *bench) measureIdle(ctx context.Context, name string) idleResult {
 	fmt.Fprintf(b.progress, "bench: %s, %d connections: %s\n", idleName, b.idle, name)
 	r := idleResult{peer: name, conns: b.idle}
@@ -39,8 +40,10 @@ func (b *bench) measureIdle(ctx context.Context, name string) idleResult {
 		if err != nil {
 			return err
 		}
-		if err := first.exchange(w, nil, 1); err != nil {
-			return err
+		for began := time.Now(); time.Since(began) < idleWarm; {
+			if err := first.exchange(w, nil, 1); err != nil {
+				return err
+			}
 		}
 		first.Close()
 		if r.before, err = settledMemory(ctx, srv); err != nil {
