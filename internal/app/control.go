@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -26,6 +27,8 @@ type control struct {
 	bound  net.Addr   // nil until it is
 	served chan error // nil before begin
 	handed bool       // another process has it
+
+	orders sync.RWMutex // held for reading while an order is carried out and answered, so that close does not cut the answer of the one that has led to it
 }
 
 // openControl binds the control socket. Where that cannot be done, since another server of the same file has it, or since there is no place for it, the
@@ -62,13 +65,25 @@ func (a *App) openControl(c *config.Config) (notice string, err error) {
 const never = -1
 
 func newControlServer(h highball.Handler, d highball.Deadlines) *control {
-	return &control{server: &highball.Server{
-		Handler:   h,
+	k := new(control)
+	k.server = &highball.Server{
+		Handler: highball.HandlerFunc(func(w *highball.Response, r *highball.Request) error {
+			if r.Method() != "POST" { // it may go on for as long as the server
+				return h.Serve(w, r)
+			}
+			k.orders.RLock()
+			defer k.orders.RUnlock()
+			if err := h.Serve(w, r); err != nil {
+				return err
+			}
+			return w.Flush()
+		}),
 		Deadlines: d,
 		Limits:    highball.Limits{Conns: 64},
 		Logger:    slog.New(slog.DiscardHandler),
 		Loops:     1,
-	}}
+	}
+	return k
 }
 
 // begin serves the socket. Whoever has connected before has waited for the server to be ready.
@@ -130,7 +145,9 @@ func (k *control) close() error {
 	if k == nil {
 		return nil
 	}
+	k.orders.Lock()
 	err := k.server.Close()
+	k.orders.Unlock()
 	if path, ok := strings.CutPrefix(k.addr, "unix:"); ok && !k.handed {
 		_ = os.Remove(path) // if it was inherited, nobody else does
 		_ = os.Remove(pageOf(path))

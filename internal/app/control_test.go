@@ -1,0 +1,57 @@
+package app
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"highball"
+)
+
+// Whoever has told the server to end hears that it does, however little there is to finish.
+func TestLastOrderIsAnswered(t *testing.T) {
+	entered, release := make(chan bool), make(chan bool)
+	k := newControlServer(highball.HandlerFunc(func(w *highball.Response, _ *highball.Request) error {
+		entered <- true
+		<-release
+		_, err := w.WriteString("it ends")
+		return err
+	}), highball.Deadlines{})
+	path := filepath.Join(t.TempDir(), "s")
+	k.addr = "unix:" + path
+	if _, err := k.server.Listen(k.addr); err != nil {
+		t.Fatal(err)
+	}
+	k.begin()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /stop HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	closed := make(chan error, 1)
+	go func() { closed <- k.close() }()
+	select {
+	case err := <-closed:
+		t.Errorf("it was closed before the answer, error %v", err)
+	case <-time.After(20 * time.Millisecond): // in which it has no reason to be
+	}
+	close(release)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "it ends" {
+		t.Errorf("%q, %v", body, err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
