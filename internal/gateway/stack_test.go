@@ -55,10 +55,13 @@ func (r *running) stack(t testing.TB, id, function string) (s gateway.Stack) {
 }
 
 // stays serves testdata/pool/stays.py by one worker.
-func stays(t *testing.T, python string, threads int) *running {
+func stays(t *testing.T, python string, threads int, env ...string) *running {
 	t.Helper()
-	return serve(t, servertest.Loop, &highball.Server{}, gateway.Config{Target: "stays:app", Python: python, Threads: threads})
+	return serve(t, servertest.Loop, &highball.Server{}, gateway.Config{Target: "stays:app", Python: python, Threads: threads, Env: env})
 }
+
+// staysLong has requests stay for as long as it takes to look at several, one after the other, where other tests are at work.
+const staysLong = "STAY=6"
 
 // Wherever a worker is, its stack tells, and the request gets done as if nobody had looked.
 func TestStackOfARequest(t *testing.T) {
@@ -109,7 +112,7 @@ func checkStay(t *testing.T, res servertest.Response, least int) {
 func TestStackOfEachThread(t *testing.T) {
 	gateway.EachPython(t, func(t *testing.T, python string) {
 		t.Parallel()
-		r := stays(t, python, 5)
+		r := stays(t, python, 5, staysLong)
 		hows := []string{"sleeping", "locking", "spinning", "sleeping", "locking"}
 		var clients []*servertest.Client
 		for i, how := range hows {
@@ -127,7 +130,7 @@ func TestStackOfEachThread(t *testing.T) {
 			}
 		}
 		for _, c := range clients {
-			checkStay(t, c.Receive("GET"), 1200)
+			checkStay(t, c.Receive("GET"), 6000)
 		}
 	})
 }
@@ -136,7 +139,7 @@ func TestStackOfEachThread(t *testing.T) {
 func TestStackWithoutTheLock(t *testing.T) {
 	gateway.EachPython(t, func(t *testing.T, python string) {
 		t.Parallel()
-		r := stays(t, python, 3)
+		r := stays(t, python, 3, staysLong)
 		sleeper, holder := r.Dial(t), r.Dial(t)
 		sleeper.Send("GET /sleeping HTTP/1.1\r\nHost: h\r\n\r\n")
 		first := r.runningAt(t, "/sleeping")
@@ -148,8 +151,8 @@ func TestStackWithoutTheLock(t *testing.T) {
 		if s := r.stack(t, first.ID, "sleeping"); !strings.HasSuffix(s.Line, " in sleeping") {
 			t.Errorf("the other is at %s\n%s", s.Line, s.Text)
 		}
-		checkStay(t, holder.Receive("GET"), 2000)
-		checkStay(t, sleeper.Receive("GET"), 1200)
+		checkStay(t, holder.Receive("GET"), 6800)
+		checkStay(t, sleeper.Receive("GET"), 6000)
 	})
 }
 

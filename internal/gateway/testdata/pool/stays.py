@@ -5,8 +5,8 @@ import os
 import threading
 import time
 
-HOW_LONG = 1.2
-HELD = 2.0  # longer, since it is found out later
+HOW_LONG = float(os.environ.get('STAY', '1.2'))
+HELD = HOW_LONG + 0.8  # longer, since it is found out later
 
 
 def sleeping():
