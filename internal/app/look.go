@@ -22,16 +22,23 @@ import (
 // columns is how wide the lines for a person are at most, where one looks at them.
 const columns = 80
 
+// show asks a running server for something, and writes it: as JSON, or for people as write does.
+func show[T any](ctx context.Context, r Running, form Form, env Env, get func(*admin.Client) (T, error), write func(T) error) error {
+	return r.ask(ctx, env, func(c *admin.Client) error {
+		answer, err := get(c)
+		switch {
+		case err != nil:
+			return plainly(err)
+		case form == JSON:
+			return writeJSON(env.Stdout, answer)
+		}
+		return write(answer)
+	})
+}
+
 // RequestsOf writes what a running server is answering.
 func RequestsOf(ctx context.Context, r Running, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		all, err := c.Requests(ctx)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, all)
-		}
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Requests, error) { return c.Requests(ctx) }, func(all admin.Requests) error {
 		if len(all.Requests) == 0 {
 			_, err := fmt.Fprintln(env.Stdout, "no request is in flight")
 			return err
@@ -53,44 +60,23 @@ func RequestsOf(ctx context.Context, r Running, form Form, env Env) error {
 
 // StackOf writes where the Python program is that answers a request.
 func StackOf(ctx context.Context, r Running, id string, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		s, err := c.Stack(ctx, id)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, s)
-		}
-		_, err = fmt.Fprintf(env.Stdout, "request %s, app %s, worker %d, process %d\nat %s\n\n%s", harmless(s.ID), quoted(s.App), s.Worker, s.PID, harmless(s.Line), withLineEnd(harmless(s.Text)))
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Stack, error) { return c.Stack(ctx, id) }, func(s admin.Stack) error {
+		_, err := fmt.Fprintf(env.Stdout, "request %s, app %s, worker %d, process %d\nat %s\n\n%s", harmless(s.ID), quoted(s.App), s.Worker, s.PID, harmless(s.Line), withLineEnd(harmless(s.Text)))
 		return err
 	})
 }
 
 // KillIn ends a request that a running server is answering.
 func KillIn(ctx context.Context, r Running, id string, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		k, err := c.Kill(ctx, id)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, k)
-		}
-		_, err = fmt.Fprintf(env.Stdout, "ended the request %s\n", harmless(k.ID))
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Killed, error) { return c.Kill(ctx, id) }, func(k admin.Killed) error {
+		_, err := fmt.Fprintf(env.Stdout, "ended the request %s\n", harmless(k.ID))
 		return err
 	})
 }
 
 // WorkersOf writes the workers of a running server's applications.
 func WorkersOf(ctx context.Context, r Running, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		all, err := c.Workers(ctx)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, all)
-		}
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Workers, error) { return c.Workers(ctx) }, func(all admin.Workers) error {
 		if len(all.Applications) == 0 {
 			_, err := fmt.Fprintln(env.Stdout, "there is no application, and so no worker")
 			return err

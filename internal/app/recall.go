@@ -25,14 +25,7 @@ type (
 
 // RecentOf writes what the flight recorder of a running server has.
 func RecentOf(ctx context.Context, r Running, q RecentQuery, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		all, err := c.Recent(ctx, q)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, all)
-		}
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Recent, error) { return c.Recent(ctx, q) }, func(all admin.Recent) error {
 		if len(all.Exchanges) == 0 {
 			_, err := fmt.Fprintln(env.Stdout, "the flight recorder has no such exchange")
 			return err
@@ -63,14 +56,7 @@ func statusText(e *admin.Exchange) string {
 
 // ExchangeOf writes one exchange of the flight recorder of a running server, with what it has of heads and bodies.
 func ExchangeOf(ctx context.Context, r Running, id string, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		e, err := c.Exchange(ctx, id)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, e)
-		}
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Exchange, error) { return c.Exchange(ctx, id) }, func(e admin.Exchange) error {
 		return writeExchange(env.Stdout, &e)
 	})
 }
@@ -118,17 +104,10 @@ func bodyText(body []byte) string {
 
 // ReplayIn has a running server get a recorded request again, and writes what it answers now.
 func ReplayIn(ctx context.Context, r Running, id string, order ReplayOrder, form Form, env Env) error {
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		done, err := c.Replay(ctx, id, order)
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, done)
-		}
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Replayed, error) { return c.Replay(ctx, id, order) }, func(done admin.Replayed) error {
 		text := fmt.Sprintf("status %d, before it was %d; %s; request %s\n\n%s\n\n%s", done.Status, done.Before, brief(seconds(done.Duration)), done.ID,
 			strings.TrimRight(strings.ReplaceAll(done.Head, "\r", ""), "\n"), withLineEnd(bodyText(done.Body)))
-		_, err = io.WriteString(env.Stdout, harmless(text))
+		_, err := io.WriteString(env.Stdout, harmless(text))
 		return err
 	})
 }
@@ -142,15 +121,10 @@ func RecordIn(ctx context.Context, r Running, span string, form Form, env Env) e
 	if err != nil {
 		return &UsageError{Problem: "--record: " + err.Error()}
 	}
-	return r.ask(ctx, env, func(c *admin.Client) error {
-		done, err := c.Record(ctx, admin.RecordOrder{Seconds: d.Seconds()})
-		if err != nil {
-			return plainly(err)
-		}
-		if form == JSON {
-			return writeJSON(env.Stdout, done)
-		}
-		_, err = fmt.Fprintf(env.Stdout, "everything of the next %s is kept\n", seconds(done.Seconds))
+	return show(ctx, r, form, env, func(c *admin.Client) (admin.Recording, error) {
+		return c.Record(ctx, admin.RecordOrder{Seconds: d.Seconds()})
+	}, func(done admin.Recording) error {
+		_, err := fmt.Fprintf(env.Stdout, "everything of the next %s is kept\n", seconds(done.Seconds))
 		return err
 	})
 }
