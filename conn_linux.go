@@ -36,11 +36,12 @@ func (e *engine) begin(now int64) {
 	}
 }
 
-// endTurn notes how long the turn has been, as far as requests have shown.
+// endTurn notes how long the turn has been, as far as requests have shown. A turn without any is no longer than nothing.
 func (e *engine) endTurn() {
 	if d := e.mark - e.woke; d > e.longest.Load() {
 		e.longest.Store(d)
 	}
+	e.woke = e.mark
 	e.turn.end()
 }
 

@@ -66,6 +66,7 @@ func (x *exchange) hijack() (net.Conn, []byte, error) {
 	if err != nil {
 		c.x = x
 		c.leave.Store(leave)
+		c.ending.Store(uint32(endUnknown))
 		c.phase.Store(phase)
 		return nil, nil, err
 	}

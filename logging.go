@@ -144,19 +144,14 @@ func (s *Server) logFailure(r *Request, err error) {
 // logInterrupted tells of a handler in whose place the server has answered. It may be called while the handler still runs: it reads only what is
 // settled since the request began. The caller holds the connection's expiry.
 func (s *Server) logInterrupted(c *conn, x *exchange, why *interruption, answer []byte) {
-	if report := c.report.Load(); report != nil { // it tells of both ends in its own way
-		if why == &byDeadline {
-			(*report)()
-		}
-		s.recordInterrupted(c, x, why, answer)
-		return
+	switch report := c.report.Load(); {
+	case why != &byDeadline: // whoever has wanted it tells of it
+	case report != nil:
+		(*report)()
+	default:
+		s.state.log.Error("handler missed its deadline", "id", c.idText(), "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
+			"deadline", s.settings().deadlines.Handler)
 	}
-	text := "handler missed its deadline"
-	if why == &byHand {
-		text = "request was ended by hand"
-	}
-	s.state.log.Error(text, "id", c.idText(), "client", c.peer(), "method", x.req.Method(), "target", x.req.Target(),
-		"deadline", s.settings().deadlines.Handler)
 	s.recordInterrupted(c, x, why, answer)
 }
 
