@@ -37,7 +37,7 @@ type bench struct {
 	progress io.Writer
 }
 
-// measure runs a workload: in each round every server once, each round beginning with the next one, so that a slow
+// measure runs a workload: in each round every server in slices of time, each round beginning with the next one, so that a slow
 // spell of the machine and the order of the servers touch all of them alike. It returns what it has when ctx ends.
 func (b *bench) measure(ctx context.Context, w workload) result {
 	res := result{workload: w, samples: map[string][]*sample{}}
@@ -67,21 +67,79 @@ func (b *bench) measure(ctx context.Context, w workload) result {
 		res.samples[name] = make([]*sample, b.rounds)
 	}
 	for round := range b.rounds {
-		for i := range res.peers {
-			name := res.peers[(i+round)%len(res.peers)]
-			if ctx.Err() != nil {
-				return res
-			}
-			fmt.Fprintf(b.progress, "bench: %s, round %d of %d: %s\n", w.name, round+1, b.rounds, name)
-			s, err := b.sample(ctx, w, name, loads[name])
-			if err != nil {
-				res.notes = append(res.notes, fmt.Sprintf("%s, round %d: %v", name, round+1, err))
+		if ctx.Err() != nil {
+			break
+		}
+		fmt.Fprintf(b.progress, "bench: %s, round %d of %d\n", w.name, round+1, b.rounds)
+		order := slices.Concat(res.peers[round%len(res.peers):], res.peers[:round%len(res.peers)])
+		for name, taken := range b.round(ctx, w, order, loads) {
+			if taken.err != nil {
+				res.notes = append(res.notes, fmt.Sprintf("%s, round %d: %v", name, round+1, taken.err))
 				continue
 			}
-			res.samples[name][round] = s
+			res.samples[name][round] = taken.sample
 		}
 	}
 	return res
+}
+
+// A round gives every server slices of time in turn, in which its load goes on while the others are held, so that a slow spell of the
+// machine, which may be over in a second, is a slow spell of all of them. After each the server has a tenth of a slice for what it had begun.
+const (
+	shortSlice = 50 * time.Millisecond
+	longSlice  = time.Second // where a request takes long
+)
+
+// taken is what became of a server's part of a round.
+type taken struct {
+	*sample
+	err error
+}
+
+// round puts the load on the servers, each for the seconds of the workload, and measures what it costs them.
+func (b *bench) round(ctx context.Context, w workload, order []string, loads map[string]load) map[string]taken {
+	results := map[string]taken{}
+	runs := map[string]*trial{}
+	seconds := w.secondsOf(b.seconds)
+	slice := shortSlice
+	if w.few {
+		slice = longSlice
+	}
+	turns := int(time.Duration(seconds) * time.Second / slice)
+	most := 2*seconds*len(order) + 10 // by when wrk would end by itself: later than it is ended
+	for turn := range turns {
+		for _, name := range order {
+			if results[name].err != nil || ctx.Err() != nil {
+				continue
+			}
+			err := func() (err error) {
+				if turn > 0 {
+					err = runs[name].load.resume()
+				} else {
+					runs[name], err = b.begin(ctx, w, name, loads[name], most)
+				}
+				if err != nil {
+					return err
+				}
+				time.Sleep(slice)
+				return runs[name].load.hold()
+			}()
+			if err != nil {
+				results[name] = taken{err: err}
+			}
+			time.Sleep(slice / 10)
+		}
+	}
+	for name, r := range runs {
+		if r == nil {
+			continue
+		}
+		s, err := r.end(w)
+		if results[name].err == nil {
+			results[name] = taken{s, err}
+		}
+	}
+	return results
 }
 
 // prepare starts the server, checks its answers and returns what wrk is to do.
@@ -107,8 +165,15 @@ func (b *bench) prepare(ctx context.Context, w workload, name string) (load, err
 	return l, err
 }
 
-// sample puts the load on one server and measures what it costs. A run with errors is no sample.
-func (b *bench) sample(ctx context.Context, w workload, name string, l load) (*sample, error) {
+// trial is the load on one server, and what the server had cost before.
+type trial struct {
+	server *server
+	load   *running
+	before time.Duration
+}
+
+// begin puts the load on one server.
+func (b *bench) begin(ctx context.Context, w workload, name string, l load, seconds int) (*trial, error) {
 	srv, err := b.fleet.server(ctx, name, w.app)
 	if err != nil {
 		return nil, err
@@ -117,29 +182,36 @@ func (b *bench) sample(ctx context.Context, w workload, name string, l load) (*s
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
-	t, err := l.run(ctx)
+	going, err := l.begin(ctx, seconds)
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(begun)
-	after, err := srv.cpu()
+	return &trial{srv, going, before}, nil
+}
+
+// end ends the load and says what it cost. A run with errors is no sample.
+func (r *trial) end(w workload) (*sample, error) {
+	t, err := r.load.end()
 	if err != nil {
 		return nil, err
 	}
-	if srv.peer.logs {
-		if err := emptyLog(srv.logPath()); err != nil {
+	after, err := r.server.cpu()
+	if err != nil {
+		return nil, err
+	}
+	if r.server.peer.logs {
+		if err := emptyLog(r.server.logPath()); err != nil {
 			return nil, err
 		}
 	}
 	if err := t.sound(w.status); err != nil {
 		return nil, err
 	}
-	used := after - before
+	used, active := after-r.before, r.load.active
 	return &sample{
-		rate: t.rate,
+		rate: float64(t.requests) / active.Seconds(),
 		cost: float64(used) / float64(time.Microsecond) / float64(t.requests),
-		busy: float64(used) / float64(took),
+		busy: float64(used) / float64(active),
 	}, nil
 }
 

@@ -38,7 +38,8 @@ func (r *report) heading(machine, versions []string, rounds int) {
 		fmt.Fprintf(r.out, "- %s\n", line)
 	}
 	fmt.Fprintf(r.out, `
-Medians of %d interleaved rounds; a ratio is that of the two runs in the same round, with its range in parentheses.
+Medians of %d rounds; a ratio is that of the two runs in the same round, with its range in parentheses. In a round the servers
+have short slices of time in turn, so that a slow spell of the machine is one of all of them.
 CPU is user and system time of all processes of the server per answered request. "Core" is how much of the server's core
 it used: far from 100 %%, the client was the slower one, and the requests per second say little. A CPU ratio above 1
 means that the server costs more than the reference; a request ratio above 1 that it answers more requests per second.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Names of Highball with nothing of what it shows of itself, and with all that a busy site would have: the access log as JSON, phases, metrics, and the
@@ -14,46 +16,81 @@ const (
 	peerSeeingWSGI = "highball-wsgi-seeing"
 )
 
-const (
-	blind = `[log]
-access = "off"
-[metrics]
-enabled = false
-[recorder]
-size = "off"
-[admin]
-socket = "off"
-`
-	seeing = `[log]
-access = "json"
-`
-)
+// sight is a part of what a server shows of itself, and how it is switched off.
+type sight struct {
+	name string
+	off  string // lines of the configuration
+}
 
-// seeingPeers returns the servers that differ in what they show of themselves.
-func seeingPeers() []peer {
-	configured := func(name, text string, place func(setting) string) peer {
-		return peer{
-			name: name, install: "make build",
-			files: func(s setting) map[string]string {
-				return map[string]string{"highball.toml": fmt.Sprintf("listen = [%q]\n%s%s", s.address(), text, place(s))}
-			},
-			args: func(s setting) []string { return []string{"run", s.dir + "/highball.toml"} },
+// sights returns what can be switched off by itself. Ids and phases of requests are always there.
+func sights() []sight {
+	return []sight{
+		{"log", "[log]\naccess = \"off\"\n"},
+		{"metrics", "[metrics]\nenabled = false\n"},
+		{"recorder", "[recorder]\nsize = \"off\"\n"},
+	}
+}
+
+// configurationOf returns the head of a configuration with some of the sights, by name.
+func configurationOf(seen ...string) string {
+	var text strings.Builder
+	for _, s := range sights() {
+		switch {
+		case !slices.Contains(seen, s.name):
+			text.WriteString(s.off)
+		case s.name == "log":
+			text.WriteString("[log]\naccess = \"json\"\n")
 		}
 	}
+	if len(seen) == 0 {
+		text.WriteString("[admin]\nsocket = \"off\"\n")
+	}
+	return text.String()
+}
+
+// seeingPeers returns the servers that differ in what they show of themselves: nothing, one part, all.
+func seeingPeers() []peer {
 	files := func(s setting) string { return fmt.Sprintf("[[site]]\nroot = %q\n", s.docs) }
 	app := func(s setting) string {
 		return fmt.Sprintf("[app.hello]\nwsgi = %q\ndir = %q\npython = %q\nworkers = %s\n[[site]]\n[[site.route]]\npath = \"/\"\napp = \"hello\"\n",
 			s.app.target, s.env.apps, s.env.program("python"), strconv.Itoa(s.app.workers))
 	}
-	all := []peer{
-		configured(peerBlind, blind, files), configured(peerSeeing, seeing, files),
-		configured(peerBlindWSGI, blind, app), configured(peerSeeingWSGI, seeing, app),
+	var all []peer
+	add := func(name string, wsgi bool, place func(setting) string, seen ...string) {
+		all = append(all, peer{
+			name: name, install: "make build", wsgi: wsgi, logs: slices.Contains(seen, "log"),
+			files: func(s setting) map[string]string {
+				return map[string]string{"highball.toml": fmt.Sprintf("listen = [%q]\n%s%s", s.address(), configurationOf(seen...), place(s))}
+			},
+			args: func(s setting) []string { return []string{"run", s.dir + "/highball.toml"} },
+		})
 	}
-	for i := range all {
-		all[i].logs = all[i].name == peerSeeing || all[i].name == peerSeeingWSGI
-		all[i].wsgi = all[i].name == peerBlindWSGI || all[i].name == peerSeeingWSGI
+	for _, of := range []struct {
+		blind, seeing string
+		wsgi          bool
+		place         func(setting) string
+	}{
+		{peerBlind, peerSeeing, false, files},
+		{peerBlindWSGI, peerSeeingWSGI, true, app},
+	} {
+		var names []string
+		add(of.blind, of.wsgi, of.place)
+		for _, s := range sights() {
+			names = append(names, s.name)
+			add(of.seeing+"-"+s.name, of.wsgi, of.place, s.name)
+		}
+		add(of.seeing, of.wsgi, of.place, names...)
 	}
 	return all
+}
+
+// parts returns the peers of a row: the blind one, one for each sight, and the one that sees all.
+func parts(blind, seeing string) []string {
+	names := []string{blind}
+	for _, s := range sights() {
+		names = append(names, seeing+"-"+s.name)
+	}
+	return append(names, seeing)
 }
 
 // seeingWorkloads returns what it costs to see everything.
@@ -61,13 +98,13 @@ func seeingWorkloads() []workload {
 	return []workload{
 		{
 			name: "seeing", title: "1 KiB file, 64 connections: JSON access log, phases, metrics and flight recorder against none of these",
-			peers: []string{peerBlind, peerSeeing}, reference: peerBlind, path: smallDocument.path,
+			peers: parts(peerBlind, peerSeeing), reference: peerBlind, path: smallDocument.path,
 			conns: 64, status: 200, size: smallDocument.size,
 			targets: []target{{peer: peerSeeing, bound: bound{atMost, 1.10}, says: "at most 10 % more"}},
 		},
 		{
 			name: "wsgi-seeing", title: "\"hello, world\" from a WSGI application: JSON access log, phases, metrics and flight recorder against none of these",
-			peers: []string{peerBlindWSGI, peerSeeingWSGI}, reference: peerBlindWSGI, app: application{target: "hello:application", workers: 1},
+			peers: parts(peerBlindWSGI, peerSeeingWSGI), reference: peerBlindWSGI, app: application{target: "hello:application", workers: 1},
 			path: "/", conns: 32, status: 200, size: len("hello, world\n"),
 			targets: []target{{peer: peerSeeingWSGI, bound: bound{atMost, 1.03}, says: "at most 3 % more"}},
 		},

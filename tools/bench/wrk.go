@@ -11,7 +11,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // load is what wrk is asked to do: one thread, a fixed number of connections, for a time.
@@ -36,8 +39,27 @@ type tally struct {
 
 // run starts wrk and waits for it. Its error has wrk's own words.
 func (l load) run(ctx context.Context) (tally, error) {
+	r, err := l.begin(ctx, l.seconds)
+	if err != nil {
+		return tally{}, err
+	}
+	return r.wait()
+}
+
+// running is a load that has begun. Whoever began it calls wait or end once.
+type running struct {
+	cmd     *exec.Cmd
+	ctx     context.Context
+	cancel  context.CancelFunc
+	printed bytes.Buffer
+	active  time.Duration // how long it ran, without the time that it was held
+	since   time.Time     // when it last went on; zero while it is held
+}
+
+// begin starts wrk for some seconds. It is killed when ctx ends.
+func (l load) begin(ctx context.Context, seconds int) (*running, error) {
 	args := []string{
-		"--threads", "1", "--connections", strconv.Itoa(l.conns), "--duration", strconv.Itoa(l.seconds) + "s",
+		"--threads", "1", "--connections", strconv.Itoa(l.conns), "--duration", strconv.Itoa(seconds) + "s",
 		"--timeout", "10s",
 	}
 	for _, field := range l.header {
@@ -48,21 +70,61 @@ func (l load) run(ctx context.Context) (tally, error) {
 	}
 	args = append(args, "http://"+l.address+l.path)
 
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.seconds+15)*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "wrk", args...)
-	var printed bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &printed, &printed
-	start := cmd.Start
+	r := &running{}
+	r.ctx, r.cancel = context.WithTimeout(ctx, time.Duration(seconds+15)*time.Second)
+	r.cmd = exec.CommandContext(r.ctx, "wrk", args...)
+	r.cmd.Stdout, r.cmd.Stderr = &r.printed, &r.printed
+	start := r.cmd.Start
 	if l.start != nil {
-		start = func() error { return l.start(cmd) }
+		start = func() error { return l.start(r.cmd) }
 	}
-	err := start()
-	if err == nil {
-		err = cmd.Wait()
+	if err := start(); err != nil {
+		r.cancel()
+		return nil, fmt.Errorf("wrk: %w", err)
 	}
-	out := printed.Bytes()
-	if err := ctx.Err(); err != nil {
+	r.since = time.Now()
+	return r, nil
+}
+
+// hold stops the load where it is.
+func (r *running) hold() error {
+	err := r.cmd.Process.Signal(syscall.SIGSTOP)
+	r.pause()
+	return err
+}
+
+// pause adds the time since the load last went on to that which it ran.
+func (r *running) pause() {
+	if !r.since.IsZero() {
+		r.active += time.Since(r.since)
+		r.since = time.Time{}
+	}
+}
+
+// resume lets a held load go on.
+func (r *running) resume() error {
+	r.since = time.Now()
+	return r.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// end has wrk say what it did until now; it may be held.
+func (r *running) end() (tally, error) {
+	if r.since.IsZero() {
+		r.resume()
+	}
+	// It is the first thread that waits for the signal, and a process's signal may go to any. One that has ended by itself says so when it is
+	// waited for.
+	unix.Tgkill(r.cmd.Process.Pid, r.cmd.Process.Pid, unix.SIGINT)
+	return r.wait()
+}
+
+// wait waits for wrk's end and reads what it printed.
+func (r *running) wait() (tally, error) {
+	defer r.cancel()
+	err := r.cmd.Wait()
+	r.pause()
+	out := r.printed.Bytes()
+	if err := r.ctx.Err(); err != nil {
 		return tally{}, fmt.Errorf("wrk: %w", err)
 	}
 	if err != nil {
