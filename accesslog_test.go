@@ -58,15 +58,15 @@ func TestAccessLog(t *testing.T) {
 		want      map[string]any
 	}{
 		{"inline", get("/inline?a=b", closing+"User-Agent: me\r\nReferer: there\r\n"),
-			map[string]any{"status": 200.0, "bytes": 6.0, "method": "GET", "target": "/inline?a=b", "host": "test", "user_agent": "me", "referer": "there", "aborted": false}},
+			map[string]any{"status": 200.0, "bytes": 6.0, "method": "GET", "target": "/inline?a=b", "host": "test", "user_agent": "me", "referer": "there", "aborted": nil}},
 		{"blocking", post("/blocking", closing+"Content-Length: 3\r\n", "abc"),
-			map[string]any{"status": 200.0, "bytes": 3.0, "method": "POST", "aborted": false}},
-		{"1.0", "GET /inline HTTP/1.0\r\n\r\n", map[string]any{"protocol": "HTTP/1.0", "host": ""}},
+			map[string]any{"status": 200.0, "bytes": 3.0, "method": "POST", "aborted": nil}},
+		{"1.0", "GET /inline HTTP/1.0\r\n\r\n", map[string]any{"protocol": "HTTP/1.0", "host": nil}},
 		{"not found", get("/none", closing), map[string]any{"status": 404.0}},
 		{"cut", get("/cut", ""), map[string]any{"status": 200.0, "bytes": 5.0, "aborted": true}},
 		{"aborted", get("/abort", ""), map[string]any{"target": "/abort", "aborted": true}},
 		{"refused", "GET / HTTP/1.1\r\n\r\n", map[string]any{"status": 400.0, "method": "", "target": ""}},
-		{"late", get("/late", ""), map[string]any{"status": 504.0, "target": "/late", "aborted": false}},
+		{"late", get("/late", ""), map[string]any{"status": 504.0, "target": "/late", "aborted": nil}},
 		{"HEAD", "HEAD /inline HTTP/1.1\r\nHost: a\r\n" + closing + "\r\n", map[string]any{"status": 200.0, "bytes": 0.0}},
 	}
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {

@@ -114,7 +114,7 @@ func TestStatisticsLog(t *testing.T) {
 		t.Errorf("line %s", text)
 	}
 	for i, one := range line.Each {
-		if one.Number != i+1 || one.Status != 200 || len(one.Phases) != 6 {
+		if one.Number != i+1 || one.Status != 200 || one.Phases == nil {
 			t.Errorf("request %d: %+v", i, one)
 		}
 	}

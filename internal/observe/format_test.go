@@ -39,11 +39,11 @@ var newfoundland = time.FixedZone("NST", -(3*3600 + 30*60))
 func TestFormatAppend(t *testing.T) {
 	const common = `192.0.2.7 - - [07/Mar/2026:09:05:03 -0330] "GET /a%20b?q=1 HTTP/1.1" 200 5120`
 	with := func(old, new string) string { return strings.Replace(common, old, new, 1) }
-	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","id":"5f3a9c01-1b-3","remote":"192.0.2.7","port":50312,"user":"",` +
+	const object = `{"time":"2026-03-07T09:05:03.014159-03:30","id":"5f3a9c01-1b-3","remote":"192.0.2.7","port":50312,` +
 		`"host":"example.org","method":"GET","target":"/a%20b?q=1","protocol":"HTTP/1.1",` +
 		`"status":200,"bytes":5120,"received":17,"duration":1.002345,` +
-		`"phases":{"head":0.000010,"body":0.000000,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105},` +
-		`"site":"example.org","route":"/a/","referer":"http://example.org/","user_agent":"curl/8.5.0","aborted":false}`
+		`"phases":{"head":0.000010,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105},` +
+		`"site":"example.org","route":"/a/","referer":"http://example.org/","user_agent":"curl/8.5.0"}`
 	withJSON := func(old, new string) string { return strings.Replace(object, old, new, 1) }
 
 	tests := []struct {
@@ -73,13 +73,17 @@ func TestFormatAppend(t *testing.T) {
 		{"controls", Combined, func(r *Record) { r.UserAgent = "\x00\t\n\r\x1b[2J\x7f" }, common + ` "http://example.org/" "\x00\x09\x0a\x0d\x1b[2J\x7f"`},
 		{"bytes from 0x80", Combined, func(r *Record) { r.UserAgent = "é\x80\xff" }, common + ` "http://example.org/" "\xc3\xa9\x80\xff"`},
 
-		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-","port":0`)},
+		{"json unix socket", JSON, func(r *Record) { r.Remote = netip.AddrPort{} }, withJSON(`"192.0.2.7","port":50312`, `"-"`)},
 		{"json given id", JSON, func(r *Record) { r.ID.Given = `a"b` }, withJSON(`"5f3a9c01-1b-3"`, `"a\u0022b"`)},
-		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`"user":""`, `"user":"ann"`)},
-		{"json without a route", JSON, func(r *Record) { r.Route = nil }, withJSON(`"site":"example.org","route":"/a/"`, `"site":"","route":""`)},
-		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`"aborted":false`, `"aborted":true`)},
+		{"json user", JSON, func(r *Record) { r.User = "ann" }, withJSON(`50312`, `50312,"user":"ann"`)},
+		{"json without a route", JSON, func(r *Record) { r.Route = nil }, withJSON(`"site":"example.org","route":"/a/",`, ``)},
+		{"json with half a route", JSON, func(r *Record) { r.Route = NewRoutes(1).Of("", "/a/") }, withJSON(`"site":"example.org",`, ``)},
+		{"json aborted", JSON, func(r *Record) { r.Aborted = true }, withJSON(`8.5.0"}`, `8.5.0","aborted":true}`)},
 		{"json clock set back", JSON, func(r *Record) { r.Duration = -time.Second }, withJSON(`"duration":1.002345`, `"duration":0.000000`)},
-		{"json empty strings", JSON, func(r *Record) { r.Method, r.Target, r.Host = "", "", "" }, withJSON(`"host":"example.org","method":"GET","target":"/a%20b?q=1"`, `"host":"","method":"","target":""`)},
+		{"json empty strings", JSON, func(r *Record) { r.Method, r.Target, r.Host = "", "", "" }, withJSON(`"host":"example.org","method":"GET","target":"/a%20b?q=1"`, `"method":"","target":""`)},
+		{"json without fields", JSON, func(r *Record) { r.Referer, r.UserAgent = "", "" }, withJSON(`,"referer":"http://example.org/","user_agent":"curl/8.5.0"`, ``)},
+		{"json without a body", JSON, func(r *Record) { r.Received = 0 }, withJSON(`"received":17,`, ``)},
+		{"json without phases", JSON, func(r *Record) { r.Spans = Spans{App: time.Microsecond - 1} }, withJSON(`{"head":0.000010,"queue":0.000200,"app":1.000000,"stream":0.000030,"send":0.002105}`, `{}`)},
 		{"json escapes", JSON, func(r *Record) { r.UserAgent = "\"\\\n\x7fé" }, withJSON(`curl/8.5.0`, `\u0022\u005c\u000a\u007f\u00c3\u00a9`)},
 	}
 	for _, test := range tests {

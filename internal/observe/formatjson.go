@@ -3,7 +3,7 @@ package observe
 import "time"
 
 // A line of JSON is made for every request, in the turn of an event loop. So what is the same in each is appended at once, the time of day
-// as far as the second is kept by the clock, and times of nothing, of which most requests have some, cost no division.
+// as far as the second is kept by the clock; and what says nothing, as most members do in most requests, is left out.
 
 func appendJSON(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
 	dst = clock.appendJSONStart(dst, r.Time)
@@ -14,17 +14,22 @@ func appendJSON(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
 	}
 	dst = append(dst, `","remote":"`...)
 	dst = appendRemote(dst, r)
-	dst = append(dst, `","port":`...)
-	dst = appendInt(dst, int64(r.Remote.Port()))
-	if r.User == "" {
-		dst = append(dst, `,"user":"","host":"`...)
-	} else {
+	dst = append(dst, '"')
+	if port := r.Remote.Port(); port != 0 {
+		dst = append(dst, `,"port":`...)
+		dst = appendInt(dst, int64(port))
+	}
+	if r.User != "" {
 		dst = append(dst, `,"user":"`...)
 		dst = appendEscaped(dst, r.User, escapeJSON, keepSpace)
-		dst = append(dst, `","host":"`...)
+		dst = append(dst, '"')
 	}
-	dst = appendEscaped(dst, r.Host, escapeJSON, keepSpace)
-	dst = append(dst, `","method":"`...)
+	if r.Host != "" {
+		dst = append(dst, `,"host":"`...)
+		dst = appendEscaped(dst, r.Host, escapeJSON, keepSpace)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `,"method":"`...)
 	dst = appendEscaped(dst, r.Method, escapeJSON, keepSpace)
 	dst = append(dst, `","target":"`...)
 	dst = m.target().append(dst, r.Target, escapeJSON, keepSpace)
@@ -33,53 +38,54 @@ func appendJSON(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
 	dst = appendInt(dst, int64(r.Status))
 	dst = append(dst, `,"bytes":`...)
 	dst = appendInt(dst, r.Bytes)
-	dst = append(dst, `,"received":`...)
-	dst = appendInt(dst, r.Received)
+	if r.Received > 0 {
+		dst = append(dst, `,"received":`...)
+		dst = appendInt(dst, r.Received)
+	}
 	dst = append(dst, `,"duration":`...)
 	dst = appendSeconds(dst, r.Duration)
 	dst = append(dst, `,"phases":`...)
 	dst = appendSpans(dst, &r.Spans)
 	dst = appendRoute(dst, r.Route)
-	dst = append(dst, `,"referer":"`...)
-	dst = m.referer().append(dst, r.Referer, escapeJSON, keepSpace)
-	dst = append(dst, `","user_agent":"`...)
-	dst = m.userAgent().append(dst, r.UserAgent, escapeJSON, keepSpace)
+	if r.Referer != "" {
+		dst = append(dst, `,"referer":"`...)
+		dst = m.referer().append(dst, r.Referer, escapeJSON, keepSpace)
+		dst = append(dst, '"')
+	}
+	if r.UserAgent != "" {
+		dst = append(dst, `,"user_agent":"`...)
+		dst = m.userAgent().append(dst, r.UserAgent, escapeJSON, keepSpace)
+		dst = append(dst, '"')
+	}
 	if r.Aborted {
-		return append(dst, `","aborted":true}`...)
+		dst = append(dst, `,"aborted":true`...)
 	}
-	return append(dst, `","aborted":false}`...)
+	return append(dst, '}')
 }
 
-// noSpans is the object of phases that took no time.
-const noSpans = `{"head":0.000000,"body":0.000000,"queue":0.000000,"app":0.000000,"stream":0.000000,"send":0.000000}`
+// phaseMembers are the members of [appendSpans], with a comma before and no time.
+var phaseMembers = [Phases]string{
+	`,"head":0.000000`, `,"body":0.000000`, `,"queue":0.000000`, `,"app":0.000000`, `,"stream":0.000000`, `,"send":0.000000`,
+}
 
-// appendSpans appends an object of the phases, in seconds.
+// appendSpans appends an object of the phases that took a microsecond or more, in seconds.
 func appendSpans(dst []byte, spans *Spans) []byte {
-	for _, d := range spans {
-		if d >= time.Second {
-			return appendLongSpans(dst, spans)
-		}
-	}
 	at := len(dst)
-	dst = append(dst, noSpans...)
-	object := dst[at:]
-	for p, end := range [Phases]int{16, 32, 49, 64, 82, 98} {
-		if d := spans[p]; d >= time.Microsecond {
-			putMicros(object[end-6:end], uint32(d)/1000)
-		}
-	}
-	return dst
-}
-
-// appendLongSpans is appendSpans for times of any length.
-func appendLongSpans(dst []byte, spans *Spans) []byte {
 	for p, d := range spans {
-		dst = append(append(append(dst, ",\""...), Phase(p).String()...), `":`...)
-		if p == 0 {
-			dst[len(dst)-len(`,"head":`)] = '{'
+		switch {
+		case d < time.Microsecond:
+		case d < time.Second:
+			dst = append(dst, phaseMembers[p]...)
+			putMicros(dst[len(dst)-6:], uint32(d)/1000)
+		default:
+			member := phaseMembers[p]
+			dst = appendSeconds(append(dst, member[:len(member)-len("0.000000")]...), d)
 		}
-		dst = appendSeconds(dst, d)
 	}
+	if len(dst) == at {
+		return append(dst, "{}"...)
+	}
+	dst[at] = '{'
 	return append(dst, '}')
 }
 
@@ -102,13 +108,17 @@ func appendSeconds(dst []byte, d time.Duration) []byte {
 func appendRoute(dst []byte, r *Route) []byte {
 	switch {
 	case r == nil:
-		return append(dst, `,"site":"","route":""`...)
+		return dst
 	case r.json != "":
 		return append(dst, r.json...)
 	}
-	dst = append(dst, `,"site":"`...)
-	dst = appendEscaped(dst, r.Site, escapeJSON, keepSpace)
-	dst = append(dst, `","route":"`...)
-	dst = appendEscaped(dst, r.Path, escapeJSON, keepSpace)
-	return append(dst, '"')
+	if r.Site != "" {
+		dst = append(dst, `,"site":"`...)
+		dst = append(appendEscaped(dst, r.Site, escapeJSON, keepSpace), '"')
+	}
+	if r.Path != "" {
+		dst = append(dst, `,"route":"`...)
+		dst = append(appendEscaped(dst, r.Path, escapeJSON, keepSpace), '"')
+	}
+	return dst
 }
