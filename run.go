@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime"
 )
 
 // ListenAndServe serves handler at addr, "host:port" or "unix:/path", with a Server that has every default. It always
@@ -165,7 +164,7 @@ func (s *Server) loops() int {
 	if s.Loops > 0 {
 		return s.Loops
 	}
-	return runtime.GOMAXPROCS(0)
+	return Processors()
 }
 
 func (b *binding) release() {

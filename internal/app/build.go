@@ -68,6 +68,7 @@ func Build(c *config.Config, env Env) (*App, error) {
 
 // newApp makes all of an App that lives as long as the process, with nothing open yet.
 func newApp(c *config.Config, env Env) *App {
+	spareProcessor()
 	a := &App{env: env, level: new(slog.LevelVar), front: new(front), seen: newObserving(c), drainDeadline: DrainDeadline, stops: make(chan stopOrder, 1), started: time.Now()}
 	a.serving, a.quit = context.WithCancel(context.Background())
 	a.ending, a.end = context.WithCancel(context.Background())

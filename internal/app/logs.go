@@ -2,9 +2,9 @@ package app
 
 import (
 	"errors"
-	"runtime"
 	"sync"
 
+	"highball"
 	"highball/internal/config"
 	"highball/internal/observe"
 )
@@ -37,7 +37,7 @@ func (a *App) openLogs(l config.Log) error {
 	if err != nil {
 		return err
 	}
-	shards := runtime.GOMAXPROCS(0) + 1 // a loop for each processor, and what no loop serves
+	shards := highball.Processors() + 1 // a loop for each processor, and what no loop serves
 	all.access = observe.NewAccessLog(all.accessTo.Writer, observe.Common, shards, a.tellLoss("access log lines were lost"))
 	all.stats = observe.NewConnectionLog(nil, shards, a.tellLoss("statistics log lines were lost"))
 	all.slow = observe.NewSlowLog()

@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"runtime"
 
+	"highball"
 	"highball/internal/config"
 	"highball/internal/metrics"
 	"highball/internal/observe"
@@ -19,7 +19,7 @@ type counting struct {
 
 // newCounting makes what counts and shows requests, and returns those who are to be told of them.
 func newCounting(m config.Metrics) (counting, []observe.Sink) {
-	shards := runtime.GOMAXPROCS(0) + 1
+	shards := highball.Processors() + 1
 	c := counting{counters: observe.NewCounters(shards), tail: observe.NewTail(shards)}
 	c.ledger = metrics.New(c.counters)
 	if !m.Enabled {

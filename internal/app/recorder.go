@@ -3,9 +3,9 @@ package app
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 
+	"highball"
 	"highball/internal/admin"
 	"highball/internal/config"
 	"highball/internal/observe"
@@ -27,7 +27,7 @@ type recording struct {
 func newRecording(c *config.Config) recording {
 	r := recording{tracing: c.OTLP, masks: masksOf(c.Log)}
 	if c.Recorder.Size != config.Off {
-		r.recorder = observe.NewRecorder(c.Recorder.Size, runtime.GOMAXPROCS(0)+1, r.masks)
+		r.recorder = observe.NewRecorder(c.Recorder.Size, highball.Processors()+1, r.masks)
 	}
 	return r
 }

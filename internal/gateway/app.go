@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -90,7 +89,7 @@ func New(cfg Config) (*App, error) {
 		return nil, fmt.Errorf("at most %d workers are less than %d: raise the one or lower the other", cfg.MaxWorkers, cfg.Workers)
 	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Target)
-	cfg.Workers = cmp.Or(cfg.Workers, runtime.GOMAXPROCS(0))
+	cfg.Workers = cmp.Or(cfg.Workers, highball.Processors())
 	cfg.MaxWorkers = cmp.Or(cfg.MaxWorkers, cfg.Workers)
 	cfg.Threads = cmp.Or(cfg.Threads, 1)
 	cfg.QueueLimit = cmp.Or(cfg.QueueLimit, 1024)

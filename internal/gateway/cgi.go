@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +80,7 @@ func NewCGI(cfg CGIConfig) (*CGI, error) {
 		return nil, fmt.Errorf("%s is no folder: CGI wants the one that holds the scripts", cfg.Dir)
 	}
 	cfg.Name = cmp.Or(cfg.Name, cfg.Dir)
-	cfg.MaxProcesses = cmp.Or(cfg.MaxProcesses, max(16, 4*runtime.GOMAXPROCS(0)))
+	cfg.MaxProcesses = cmp.Or(cfg.MaxProcesses, max(16, 4*highball.Processors()))
 	cfg.QueueLimit = cmp.Or(cfg.QueueLimit, 1024)
 	cfg.QueueDeadline = cmp.Or(cfg.QueueDeadline, 10*time.Second)
 	if cfg.Logger == nil {

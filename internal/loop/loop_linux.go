@@ -20,6 +20,11 @@ const (
 	pause        = int64(100e6)
 	sendAtOnce   = 1 << 20 // of a file, so that one call does not keep a processor for long
 	refuseAtOnce = 16
+
+	// yieldAfter is for how long a loop keeps its processor, in nanoseconds. Of one that has not come by the scheduler for 10 ms, the
+	// runtime's monitor takes the processor away whenever it finds the loop in a system call, and it looks every 20 µs as long as it
+	// finds any: a tenth of the processor, for nothing (Go 1.26, retake in runtime/proc.go).
+	yieldAfter = int64(4e6)
 )
 
 // errFull tells that descriptors are left, but are wanted for other things than connections.
@@ -45,7 +50,8 @@ type Loop struct {
 	watchers  map[int]Watcher // by descriptor
 	again     []*Conn         // connections with more to read than one turn gives them
 	wheel     wheel
-	yield     bool // goroutines were started or woken in this turn
+	yield     bool  // goroutines were started or woken in this turn
+	yielded   int64 // when the loop last let the scheduler have the processor
 	stopped   bool
 	refusal   []byte
 	most      int
@@ -149,10 +155,11 @@ func (l *Loop) run() {
 		if l.ended != nil {
 			l.ended(l.index)
 		}
-		if l.yield {
+		if l.yield || l.now-l.yielded > yieldAfter {
 			// The goroutines that were started or woken stand in this processor's queue: let them run before it
 			// sleeps, else another thread must be woken to steal them, or the scheduler's monitor comes by late.
 			l.yield = false
+			l.yielded = l.now
 			runtime.Gosched()
 		}
 	}

@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +22,7 @@ type turns struct {
 }
 
 func newTurns() *turns {
-	return &turns{free: make(chan struct{}, (runtime.GOMAXPROCS(0)+1)/2), patience: turnsWithin}
+	return &turns{free: make(chan struct{}, (highball.Processors()+1)/2), patience: turnsWithin}
 }
 
 // enter waits for a turn, and returns known when there is one, which leave gives back. The context is that of a
