@@ -87,7 +87,7 @@ var _ highball.Receiver = (*worker)(nil)
 func newPool(cfg *Config) *pool {
 	return &pool{
 		name: cfg.Name, log: cfg.Logger, threads: cfg.Threads, most: cfg.QueueLimit, patience: cfg.QueueDeadline,
-		slow: cfg.Slow, base: time.Now(), load: newLoad(), ending: make(chan struct{}),
+		slow: cfg.Slow, base: time.Now(), load: newLoad(cfg.MaxWorkers == 1), ending: make(chan struct{}),
 	}
 }
 
@@ -126,7 +126,20 @@ func (p *pool) removeLocked(w *worker) {
 	}
 }
 
-// lost fails what a dead worker was given.
+// cut takes note that w will say no more. What it was given is settled when its process has ended, which is now seen to, since
+// only then is it certain what it has not begun.
+func (p *pool) cut(w *worker) {
+	p.mu.Lock()
+	p.removeLocked(w)
+	left := len(w.flight)
+	p.mu.Unlock()
+	if left > 0 {
+		w.proc.kill()
+	}
+}
+
+// lost fails what a worker was at whose process has ended, and gives to others what it had not begun with; but no request twice, for it may be
+// the request that ends them.
 func (p *pool) lost(t *highball.Turn, w *worker) {
 	p.mu.Lock()
 	flight := w.flight
@@ -136,10 +149,35 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 	}
 	p.removeLocked(w)
 	p.alive = slices.DeleteFunc(p.alive, func(one *worker) bool { return one == w })
+	begun := w.begunOf(flight)
+	again := slices.DeleteFunc(slices.Clone(flight[begun:]), func(tk *ticket) bool { return tk.unwanted || tk.again || p.ended })
+	failed := slices.DeleteFunc(flight, func(tk *ticket) bool { return slices.Contains(again, tk) })
+	for _, tk := range again {
+		tk.stage, tk.worker, tk.took, tk.again = queued, nil, 0, true
+	}
+	p.queue.unshift(again)
+	if len(again) > 0 {
+		if p.timer == nil {
+			p.timer = time.AfterFunc(p.patience, p.expire)
+		}
+		for _, other := range p.workers {
+			p.feedLocked(t, other)
+		}
+	}
 	p.mu.Unlock()
-	for _, tk := range flight {
+	for _, tk := range failed {
 		tk.fail(t, &highball.Error{Status: 502, Err: &deadWorkerError{w.number, w.proc.pid}})
 	}
+}
+
+// begunOf returns how many of the requests, oldest first, the worker has begun with, whose process has ended. Of one with several threads, which may have
+// answered a request whose answer was not read, it is supposed that it has begun with all.
+func (w *worker) begunOf(flight []*ticket) int {
+	last := w.proc.last
+	if w.pool.threads > 1 || !last.known || len(flight) == 0 {
+		return len(flight)
+	}
+	return 1 + slices.IndexFunc(flight, func(tk *ticket) bool { return tk.id == last.id })
 }
 
 // submit gives tk to a worker or has it wait. An error means that neither was possible.

@@ -29,7 +29,8 @@ type process struct {
 	seats  *os.File
 	out    *output
 	dead   chan struct{}
-	how    string // it ended; set before dead is closed
+	how    string      // it ended; set before dead is closed
+	last   lastRequest // set before dead is closed
 	parent *parent
 
 	answered atomic.Int64 // requests
@@ -116,6 +117,7 @@ func (p *process) memory() int64 {
 // attend waits for the death of the process, which wait reports, and clears up.
 func (p *process) attend(wait func() string) {
 	how := wait()
+	p.last = p.lastBegun()
 	p.out.finish()
 	p.closeMain()
 	for _, f := range []*os.File{p.desc, p.life, p.stack, p.seats} {

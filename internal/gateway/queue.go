@@ -21,6 +21,13 @@ func (q *queue) push(tk *ticket) {
 	q.waiting = append(q.waiting, tk)
 }
 
+// unshift puts tickets before all others.
+func (q *queue) unshift(all []*ticket) {
+	if len(all) > 0 {
+		q.waiting, q.first = slices.Concat(all, q.waiting[q.first:]), 0
+	}
+}
+
 func (q *queue) pop() *ticket {
 	tk := q.waiting[q.first]
 	q.waiting[q.first] = nil

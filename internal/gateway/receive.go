@@ -29,7 +29,11 @@ func (w *worker) Closed(t *highball.Turn, err error) {
 	} else if err != io.EOF {
 		w.pool.log.Warn("the stream of a worker has failed", "worker", w.number, "err", err)
 	}
-	w.pool.lost(t, w)
+	if err == highball.ErrServerClosed || w.pool.threads > 1 {
+		w.pool.lost(t, w)
+		return
+	}
+	w.pool.cut(w)
 }
 
 // breach ends a worker that breaks the protocol.

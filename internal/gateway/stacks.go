@@ -193,6 +193,24 @@ func (p *process) readSeats() (watcher int, at map[uint64]uint32) {
 	return int(binary.LittleEndian.Uint64(b)), at
 }
 
+// lastRequest is the request that a process with one thread for requests has begun last, 0 if it has begun none.
+type lastRequest struct {
+	id    uint32
+	known bool // false where the process has several threads, or what it has noted cannot be read
+}
+
+// lastBegun returns what the process was at last. It has noted its thread before it looked for requests, and each request before it began with it.
+func (p *process) lastBegun() (last lastRequest) {
+	if _, err := p.seats.Stat(); err != nil {
+		return last
+	}
+	_, seats := p.readSeats()
+	last.known = len(seats) <= 1
+	for _, last.id = range seats {
+	}
+	return last
+}
+
 // begun returns the requests that the process's threads have begun last.
 func (p *process) begun() map[uint32]bool {
 	_, seats := p.readSeats()

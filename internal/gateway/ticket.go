@@ -47,6 +47,7 @@ type ticket struct {
 	looked    bool          // it was slow, and it was looked where it is
 	slowStack string        // what was seen then
 	unwanted  bool
+	again     bool // a worker that had it has died before it began
 	cancelled bool // the worker was told that nobody wants the rest
 
 	answer answer // of the worker's goroutine until it is handed over
@@ -83,7 +84,7 @@ func (p *pool) newTicket() *ticket {
 	}
 	tk.refs.Store(2)
 	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
-	tk.since, tk.sent, tk.took, tk.reserved = 0, 0, 0, 0
+	tk.since, tk.sent, tk.took, tk.reserved, tk.again = 0, 0, 0, 0, false
 	tk.looked, tk.slowStack = false, ""
 	return tk
 }

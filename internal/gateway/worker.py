@@ -216,9 +216,9 @@ def filler(loads):
 
 # --- Serving ----------------------------------------------------------------------------------------------------------
 
-COALESCE = 0.0005  # seconds for which a response may wait for others, to leave with them
+COALESCE = 0.001  # seconds for which a response may wait for others, to leave with them
 SLOW = 0.01        # seconds; a request that takes longer makes WARY others not wait: longer than a time slice of the system
-WARY = 256
+WARY = 4096
 GLANCE = 0.01      # seconds between two looks whether a response that is being made is still wanted
 
 

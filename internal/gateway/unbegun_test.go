@@ -1,0 +1,131 @@
+//go:build linux
+
+package gateway_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"highball"
+	"highball/internal/gateway"
+	"highball/internal/servertest"
+)
+
+// held starts two workers and stops them with a signal, so that they begin with nothing.
+func held(t *testing.T, d servertest.Driver) (r *running, pids []int) {
+	t.Helper()
+	r = serve(t, d, new(highball.Server), gateway.Config{Workers: 2})
+	servertest.Eventually(t, "two workers serve", func() bool {
+		all, _ := r.app.Workers()
+		pids = pids[:0]
+		for _, w := range all {
+			if w.State == "serving" {
+				pids = append(pids, w.PID)
+			}
+		}
+		return len(pids) == 2
+	})
+	for _, pid := range pids {
+		signal(t, pid, syscall.SIGSTOP)
+	}
+	return r, pids
+}
+
+func signal(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// heldBy waits until one of two workers has a request, and returns that one and the other.
+func (r *running) heldBy(t *testing.T, pids []int) (has, other int) {
+	t.Helper()
+	servertest.Eventually(t, "a worker has the request", func() bool {
+		all := r.app.Running()
+		if len(all) != 1 || all[0].PID == 0 {
+			return false
+		}
+		has, other = all[0].PID, pids[0]+pids[1]-all[0].PID
+		return true
+	})
+	return has, other
+}
+
+// What a worker was given and had not begun with when it died is answered by another one, and only what two have died with fails.
+func TestRequestThatIsNotBegun(t *testing.T) {
+	for _, request := range []string{
+		"GET /text HTTP/1.1\r\nHost: h\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\ntext\n",
+		"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + strings.Repeat("x", 2_000_000), // in a file
+	} {
+		method, _, _ := strings.Cut(request, " ")
+		_, body, _ := strings.Cut(request, "\r\n\r\n")
+		if body == "" {
+			body = "text\n"
+		}
+		servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+			for _, dies := range []string{"one worker", "two workers"} {
+				r, pids := held(t, d)
+				c := r.Dial(t)
+				c.Send(request)
+				has, other := r.heldBy(t, pids)
+				signal(t, has, syscall.SIGKILL)
+				servertest.Eventually(t, "the other one has it", func() bool {
+					all := r.app.Running()
+					return len(all) == 1 && all[0].PID == other
+				})
+				if dies == "one worker" {
+					signal(t, other, syscall.SIGCONT)
+					if res := c.Receive(method); res.Status != 200 || res.Body != body {
+						t.Errorf("%s dies: %d %.40q", dies, res.Status, res.Body)
+					}
+					continue
+				}
+				signal(t, other, syscall.SIGKILL)
+				if res := c.Receive(method); res.Status != 502 {
+					t.Errorf("%s die: %d %.40q", dies, res.Status, res.Body)
+				}
+			}
+		})
+	}
+}
+
+// So are those that stand behind a request that a worker dies with.
+func TestRequestsBehindOneThatIsFatal(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
+	for attempt := 0; ; attempt++ {
+		c, behind := r.Dial(t), r.Dial(t)
+		for range 300 { // so that the worker is given requests ahead
+			c.Get("/text")
+		}
+		c.Send("GET /sleeping HTTP/1.1\r\nHost: h\r\n\r\n")
+		behind.Send("GET /pid HTTP/1.1\r\nHost: h\r\n\r\n")
+		one := r.runningAt(t, "/sleeping")
+		servertest.Eventually(t, "both have come, and one has begun", func() bool {
+			s, err := r.app.Stack(t.Context(), one.ID)
+			return len(r.app.Running()) == 2 && err == nil && strings.HasSuffix(s.Line, " in sleeping")
+		})
+		stage := ""
+		for _, each := range r.app.Running() {
+			if each.Target == "/pid" {
+				stage = each.Stage
+			}
+		}
+		signal(t, one.PID, syscall.SIGKILL)
+		if res := c.Receive("GET"); res.Status != 502 {
+			t.Errorf("the fatal one: %d", res.Status)
+		}
+		// Served by another loop, it may have come first, so that its answer waited for the sleeper's.
+		if res := behind.Receive("GET"); stage != "running" && (res.Status != 200 || res.Body == itoa(one.PID)) {
+			t.Errorf("that behind it, %s: %d by process %s", stage, res.Status, res.Body)
+		}
+		if stage == "ahead" || t.Failed() {
+			return
+		}
+		if attempt == 50 { // on a machine so busy that the second one comes too late
+			t.Fatal("no request was given ahead")
+		}
+	}
+}
