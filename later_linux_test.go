@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -417,4 +418,36 @@ func TestPeerBackPressure(t *testing.T) {
 		o.peer.Send(nil, sent) // does nothing
 		<-o.changed            // Closed
 	})
+}
+
+// What a process does not take at once is kept for it, in order, and however the sending and taking are mixed.
+func TestPeerKeepsWhatIsNotTaken(t *testing.T) {
+	o, _ := startOracle(t, servertest.Loop, &highball.Server{})
+	random := rand.New(rand.NewPCG(3, 4))
+	sent, taken := 0, 0
+	take := func(n int) {
+		t.Helper()
+		b := make([]byte, n)
+		if _, err := io.ReadFull(o.remote, b); err != nil {
+			t.Fatal(err)
+		}
+		for i := range b {
+			if want := byte((taken + i) % 251); b[i] != want {
+				t.Fatalf("byte %d is %d, want %d", taken+i, b[i], want)
+			}
+		}
+		taken += n
+	}
+	for range 300 {
+		b := make([]byte, 1+random.IntN(100<<10))
+		for i := range b {
+			b[i] = byte((sent + i) % 251)
+		}
+		o.peer.Send(nil, b)
+		sent += len(b)
+		if waits := sent - taken; waits > 1<<20 {
+			take(1 + random.IntN(waits))
+		}
+	}
+	take(sent - taken)
 }

@@ -14,7 +14,8 @@ type Peer struct {
 
 	mu     sync.Mutex // guards the following fields
 	file   *os.File   // nil once a loop has taken it over
-	out    []byte     // what the process has not taken yet
+	out    []byte     // what the process has not taken yet, behind what it has
+	left   int        // bytes of out that it has taken
 	begun  bool       // something moves the bytes
 	paused bool
 	closed bool
@@ -148,7 +149,7 @@ func (p *Peer) Close() {
 		return
 	}
 	p.paused = false
-	p.out = nil
+	p.out, p.left = nil, 0
 	switch {
 	case p.looped():
 		p.hangUp()
@@ -170,7 +171,7 @@ func (p *Peer) endWith(t *Turn, err error) {
 	}
 	p.mu.Lock()
 	p.closed = true
-	p.out = nil
+	p.out, p.left = nil, 0
 	if p.looped() {
 		p.release()
 	}

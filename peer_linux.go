@@ -131,12 +131,12 @@ func (p *Peer) sendLooped(t *Turn, b []byte) {
 	if (t == nil || len(b) > peerGather) && len(p.out) == 0 && !p.choked {
 		n, err := unix.Write(p.fd, b) // without a copy
 		if err == nil && n < len(b) || err == unix.EAGAIN || err == unix.EINTR {
-			p.out = append(p.out, b[max(n, 0):]...)
+			p.queue(b[max(n, 0):])
 			p.write()
 		}
 		return // another error is found by reading
 	}
-	p.out = append(p.out, b...)
+	p.queue(b)
 	switch {
 	case t == nil:
 		p.write()
@@ -144,6 +144,15 @@ func (p *Peer) sendLooped(t *Turn, b []byte) {
 		p.dirty = true
 		t.dirty = append(t.dirty, p)
 	}
+}
+
+// queue adds b to what is to leave. What has left makes room only when some is needed: it may be megabytes that wait behind it. The caller
+// holds the lock.
+func (p *Peer) queue(b []byte) {
+	if p.left > 0 && len(p.out)+len(b) > cap(p.out) {
+		p.out, p.left = p.out[:copy(p.out, p.out[p.left:])], 0
+	}
+	p.out = append(p.out, b...)
 }
 
 // end sends what the turn's requests have gathered for peers.
@@ -163,14 +172,13 @@ func (p *Peer) write() {
 	if p.closed || p.choked {
 		return
 	}
-	for rest := p.out; len(rest) > 0; {
-		n, err := unix.Write(p.fd, rest)
+	for p.left < len(p.out) {
+		n, err := unix.Write(p.fd, p.out[p.left:])
 		if n > 0 {
-			rest = rest[n:]
+			p.left += n
 			continue
 		}
 		if err == unix.EAGAIN {
-			p.out = p.out[:copy(p.out, rest)]
 			p.choked = true
 			p.rewatch()
 			return
@@ -179,6 +187,7 @@ func (p *Peer) write() {
 			break // the stream has ended, which reading finds
 		}
 	}
+	p.left = 0
 	if p.out = p.out[:0]; cap(p.out) > peerKeep {
 		p.out = nil
 	}

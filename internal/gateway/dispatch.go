@@ -65,6 +65,7 @@ type worker struct {
 
 	// guarded by the pool's lock
 	flight  []*ticket // what it was given and has not answered, oldest first
+	bytes   int       // of the frames of these
 	lastID  uint32
 	mark    time.Duration // since when it is at work on flight[0], as far as is known
 	retired bool
@@ -143,7 +144,7 @@ func (p *pool) cut(w *worker) {
 func (p *pool) lost(t *highball.Turn, w *worker) {
 	p.mu.Lock()
 	flight := w.flight
-	w.flight = nil
+	w.flight, w.bytes = nil, 0
 	if w.retired && len(flight) > 0 {
 		close(w.drained)
 	}
@@ -187,7 +188,7 @@ func (p *pool) submit(t *highball.Turn, tk *ticket) error {
 	if p.ended {
 		return errStopping
 	}
-	if w := p.pickLocked(t); w != nil {
+	if w := p.pickLocked(t, len(tk.frame)); w != nil {
 		p.assignLocked(t, w, tk)
 		return nil
 	}
@@ -205,13 +206,13 @@ func (p *pool) submit(t *highball.Turn, tk *ticket) error {
 // pickLocked returns the worker that the next request is for, if there is one: one that has none, else that with the fewest,
 // where one whose answers come on another loop than t's counts as if it had some more. Behind a request that turns out to be a slow
 // one, no other is put.
-func (p *pool) pickLocked(t *highball.Turn) (best *worker) {
+func (p *pool) pickLocked(t *highball.Turn, size int) (best *worker) {
 	depth, fewest := p.depthLocked(), math.MaxInt
 	now := time.Duration(-1)
 	for _, w := range p.workers {
 		n := len(w.flight)
 		switch {
-		case n >= depth || w.isStuck:
+		case n >= depth || w.isStuck || !w.hasRoomLocked(size):
 			continue
 		case n > 0 && p.threads == 1:
 			if now < 0 {
@@ -232,6 +233,11 @@ func (p *pool) pickLocked(t *highball.Turn) (best *worker) {
 		}
 	}
 	return best
+}
+
+// hasRoomLocked reports whether a worker may have another request of that size.
+func (w *worker) hasRoomLocked(size int) bool {
+	return len(w.flight) == 0 || w.pool.threads > 1 || w.bytes+size <= fullBytes
 }
 
 // depthLocked returns how many requests a worker may have.
@@ -262,6 +268,7 @@ func (p *pool) assignLocked(t *highball.Turn, w *worker, tk *ticket) {
 		tk.since = tk.sent
 	}
 	w.flight = append(w.flight, tk)
+	w.bytes += len(tk.frame)
 	if f := tk.input.file(); f != nil {
 		if err := w.proc.sendDescriptor(f); err != nil {
 			p.log.Error("cannot hand a request's body to a worker", "worker", w.number, "err", err)
@@ -274,7 +281,7 @@ func (p *pool) assignLocked(t *highball.Turn, w *worker, tk *ticket) {
 
 // feedLocked gives w what waits, as far as it takes it.
 func (p *pool) feedLocked(t *highball.Turn, w *worker) {
-	for p.queue.len() > 0 && !w.retired && !w.isStuck && len(w.flight) < p.depthLocked() {
+	for p.queue.len() > 0 && !w.retired && !w.isStuck && len(w.flight) < p.depthLocked() && w.hasRoomLocked(len(p.queue.front().frame)) {
 		p.assignLocked(t, w, p.queue.pop())
 	}
 }
@@ -290,6 +297,7 @@ func (p *pool) finish(t *highball.Turn, w *worker, id uint32) *ticket {
 	tk := w.flight[i]
 	tk.beganLocked()
 	w.flight = slices.Delete(w.flight, i, i+1)
+	w.bytes -= len(tk.frame)
 	tk.stage = answered
 	w.finished++
 	p.feedLocked(t, w)

@@ -12,6 +12,7 @@ const (
 	heldUp     = 0.003                // the share of requests that slow ones may hold up
 	fullBatch  = 4 * time.Millisecond // of work that is given to a worker at once
 	deepest    = 64
+	fullBytes  = 256 << 10             // of requests that are given to a worker at once: more lie in nobody's cache when their turn comes
 	carrying   = 50 * time.Microsecond // what it costs to carry an answer to another loop, with the wake-up
 	firstGuess = 0.01                  // of the share of slow requests,
 	guessed    = 1 / firstGuess        // and of how many requests it stands for
