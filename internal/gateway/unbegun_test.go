@@ -3,6 +3,7 @@
 package gateway_test
 
 import (
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -128,4 +129,48 @@ func TestRequestsBehindOneThatIsFatal(t *testing.T) {
 			t.Fatal("no request was given ahead")
 		}
 	}
+}
+
+// Of large bodies a worker is given but a few ahead; the others wait, and go to whoever is free.
+func TestLargeBodiesAreNotGivenAhead(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
+	first := r.Dial(t)
+	for range 300 {
+		first.Get("/text")
+	}
+	pid := atoi(t, first.Get("/pid").Body)
+	body := strings.Repeat("x", 100<<10)
+	var clients []*servertest.Client
+	for range 12 {
+		clients = append(clients, r.Dial(t))
+	}
+	signal(t, pid, syscall.SIGSTOP)
+	for _, c := range clients {
+		c.Send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 102400\r\n\r\n" + body)
+	}
+	servertest.Eventually(t, "all have come", func() bool { return len(r.app.Running()) == len(clients) })
+	given := 0
+	for _, one := range r.app.Running() {
+		if one.PID != 0 {
+			given++
+		}
+	}
+	if given < 1 || given > 2 {
+		t.Errorf("the worker has %d requests", given)
+	}
+	signal(t, pid, syscall.SIGCONT)
+	for _, c := range clients {
+		if res := c.Receive("POST"); res.Status != 200 || res.Body != body {
+			t.Errorf("%d, and %d bytes", res.Status, len(res.Body))
+		}
+	}
+}
+
+func atoi(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
