@@ -280,8 +280,9 @@ func TestClientLeavesTheQueue(t *testing.T) {
 		await(t, r.output, "waiting")
 		c := r.Dial(t)
 		c.Send("GET /say HTTP/1.1\r\nHost: h\r\n\r\n")
+		servertest.Eventually(t, "it waits", func() bool { return len(r.app.Running()) == 2 }) // else the end may come with the request
 		c.CloseWrite()
-		c.Rest() // it is dropped while the worker is busy
+		c.WantClosed() // it is dropped while the worker is busy
 		if err := os.WriteFile(mark, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -367,7 +368,9 @@ func TestLoadErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = app.Start(t.Context(), new(highball.Server))
+			srv := &highball.Server{Handler: app.Handler("")}
+			servertest.New(t, servertest.Loop, srv) // so that a worker can be told to end
+			err = app.Start(t.Context(), srv)
 			var load *gateway.LoadError
 			switch {
 			case want == "" && err != nil:
