@@ -45,6 +45,7 @@ wsgicgi.launch(application)
 
 // Mercurial's own script serves pages, clones, and takes what is pushed, cold and warm, and says the same in both ways.
 func TestCGIMercurial(t *testing.T) {
+	t.Parallel()
 	python, prepared := mercurial.prepared(t)
 	answers := make(map[bool][]string)
 	for _, warm := range []bool{false, true} {

@@ -10,6 +10,7 @@ import (
 )
 
 func TestBottle(t *testing.T) {
+	t.Parallel()
 	p := project{folder: "bottle", target: "library.py:app", reference: "library:app", workers: 2}
 	p.converse(t, func(t *testing.T, b *browser) {
 		t.Run("routes, templates and signed cookies", func(t *testing.T) {

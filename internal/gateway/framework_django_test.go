@@ -29,6 +29,7 @@ call_command("createsuperuser", interactive=False, verbosity=0, username="ada", 
 var stylesheets = regexp.MustCompile(`<link rel="stylesheet" href="([^"]*)"`)
 
 func TestDjango(t *testing.T) {
+	t.Parallel()
 	p := project{folder: "django", target: "manage.py", reference: "shop.wsgi:application", workers: 2, prepare: migrate}
 	p.converse(t, func(t *testing.T, b *browser) {
 		sheet := blocks(200 << 10) // goes through a file, in Highball and in Django

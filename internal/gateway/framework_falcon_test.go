@@ -10,6 +10,7 @@ import (
 )
 
 func TestFalcon(t *testing.T) {
+	t.Parallel()
 	// The things are kept by the process, so there is one.
 	p := project{folder: "falcon", target: "depot", reference: "depot:application", workers: 1}
 	p.converse(t, func(t *testing.T, b *browser) {

@@ -13,6 +13,7 @@ import (
 var flask = project{folder: "flask", target: "notes", reference: "notes:create_app()", workers: 2}
 
 func TestFlask(t *testing.T) {
+	t.Parallel()
 	flask.converse(t, func(t *testing.T, b *browser) {
 		t.Run("templates, a signed session, messages and redirections", func(t *testing.T) {
 			b.get(t, "/").want(t, 200, "<ul>\n</ul>").field(t, "X-Steps", "before,index,after", "second")
@@ -72,6 +73,7 @@ func TestFlask(t *testing.T) {
 // TestFlaskUploads has what the reference server cannot do: it knows no chunks, and resets the connection when an application
 // refuses an upload that it does not read.
 func TestFlaskUploads(t *testing.T) {
+	t.Parallel()
 	b := flask.browse(t)
 	large := blocks(300 << 10)
 	sum := sha256.Sum256([]byte(large))

@@ -36,6 +36,7 @@ func writeTales(t *testing.T, python, dir string) {
 var mercurial = project{folder: "hgweb", target: "publish.py", reference: "publish:application", workers: 2, prepare: writeTales}
 
 func TestMercurialPages(t *testing.T) {
+	t.Parallel()
 	mercurial.converse(t, func(t *testing.T, b *browser) {
 		b.get(t, "/").want(t, 200, "/tales/")
 		b.get(t, "/tales").want(t, 200, "part II", "Ada")
@@ -76,6 +77,7 @@ func TestMercurialPages(t *testing.T) {
 }
 
 func TestMercurialClonePushPull(t *testing.T) {
+	t.Parallel()
 	b := mercurial.browse(t)
 	tales := filepath.Join(b.dir, "tales")
 	log := func(dir string) string {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestPyramid(t *testing.T) {
+	t.Parallel()
 	// The entries are kept by the process, so there is one.
 	p := project{folder: "pyramid", target: "wsgi:application", reference: "wsgi:application", workers: 1}
 	p.converse(t, func(t *testing.T, b *browser) {

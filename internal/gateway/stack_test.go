@@ -110,6 +110,7 @@ func checkStay(t *testing.T, res servertest.Response, least int) {
 
 // Of several threads, that of the request comes first.
 func TestStackOfEachThread(t *testing.T) {
+	t.Parallel()
 	gateway.EachPython(t, func(t *testing.T, python string) {
 		t.Parallel()
 		r := stays(t, python, 5, staysLong)
@@ -137,6 +138,7 @@ func TestStackOfEachThread(t *testing.T) {
 
 // While one thread keeps the interpreter, it is told from those that wait for it.
 func TestStackWithoutTheLock(t *testing.T) {
+	t.Parallel()
 	gateway.EachPython(t, func(t *testing.T, python string) {
 		t.Parallel()
 		r := stays(t, python, 3, staysLong)
