@@ -64,7 +64,7 @@ func ServerContract(t *testing.T, prepare func(testing.TB, *highball.Server), ca
 		srv := new(highball.Server)
 		prepare(t, srv)
 		s := New(t, d, srv)
-		k := &contract{s: s, cases: cases}
+		k := &contract{s: s, cases: cases, enough: moreThanKept(d)}
 		for i := range cases {
 			k.answers = append(k.answers, k.alone(t, &cases[i]))
 		}
@@ -94,7 +94,16 @@ func ServerContract(t *testing.T, prepare func(testing.TB, *highball.Server), ca
 type contract struct {
 	s       *Server
 	cases   []Case
+	enough  int        // bytes, which are more than what is kept for a client
 	answers []Response // to each case, alone on its connection
+}
+
+// moreThanKept returns how many bytes are by far more than what is kept for a client who does not read: by the system, or by a connection in memory.
+func moreThanKept(d Driver) int {
+	if d == Goroutine {
+		return 16 * pipeSize
+	}
+	return 8 << 20
 }
 
 func (k *contract) alone(t *testing.T, c *Case) Response {
@@ -303,12 +312,11 @@ func (k *contract) expects(t *testing.T) {
 	})
 }
 
-// slowReader asks for more than the system keeps for a client, and only then begins to read, in small steps.
+// slowReader asks for more than is kept for a client, and only then begins to read, in small steps.
 func (k *contract) slowReader(t *testing.T) {
-	const enough = 8 << 20
 	k.each(t, func(t *testing.T, i int, c *Case, client *Client) {
 		raw := c.raw("1.1", "")
-		times := min(64, 8+enough/(1+len(k.answers[i].Body)))
+		times := min(64, 8+k.enough/(1+len(k.answers[i].Body)))
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
