@@ -223,6 +223,8 @@ func TestConnectionsAreToldWhenTheyEnd(t *testing.T) {
 			if test.why == "handler deadline" {
 				close(release)
 			}
+			c.Rest() // after some answers the server waits for this client to close, too
+			_ = c.Close()
 			r := w.nextConnection(t)
 			if r.Why != test.why || r.ByClient != test.byClient {
 				t.Errorf("%q has ended by client %t, %q; want %t, %q", test.sends, r.ByClient, r.Why, test.byClient, test.why)
@@ -239,7 +241,6 @@ func TestConnectionsAreToldWhenTheyEnd(t *testing.T) {
 			if sum != r.Spans {
 				t.Errorf("%q: the phases are %v together and %v one by one", test.sends, r.Spans, sum)
 			}
-			_ = c.Close()
 		}
 	})
 }
