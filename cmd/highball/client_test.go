@@ -43,6 +43,9 @@ func setUp(env *testscript.Env) error {
 	env.Setenv("RUNTIME_DIRECTORY", sockets)
 	err = errors.Join(err, os.Mkdir(sockets, 0o700))
 	env.Setenv("BIN", filepath.SplitList(env.Getenv("PATH"))[0]) // where highball is, and no other program
+	// Under the race detector a program that ends stays for a second, in which goroutines that are left might still do something wrong. There are
+	// hundreds of ends here, so it is less; what was done before the end is found as ever.
+	env.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE"))
 	return err
 }
 

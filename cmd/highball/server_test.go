@@ -121,7 +121,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	c := exec.Command(path, args[1:]...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "HOME", "PORT", "HIGHBALL_PORT", "HIGHBALL_LISTING", "HIGHBALL_ACCESS_LOG", "HIGHBALL_NONSENSE", "HIGHBALL_WORKERS", "WEB_CONCURRENCY", "RUNTIME_DIRECTORY"} {
+	for _, name := range []string{"PATH", "HOME", "PORT", "HIGHBALL_PORT", "HIGHBALL_LISTING", "HIGHBALL_ACCESS_LOG", "HIGHBALL_NONSENSE", "HIGHBALL_WORKERS", "WEB_CONCURRENCY", "RUNTIME_DIRECTORY", "GORACE"} {
 		if value := ts.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)
 		}

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,7 +35,21 @@ type service struct {
 	addr    string
 }
 
-// newService builds the program in a folder of its own, and writes a configuration there.
+// built returns the program. That is not the test binary, which is told another name than that by which it was started.
+var built = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "highball")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := filepath.Join(dir, "highball")
+	if out, err := exec.Command("go", "build", "-o", name, ".").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return os.ReadFile(name)
+})
+
+// newService puts the program in a folder of its own, and writes a configuration there.
 func newService(t *testing.T, configuration string) *service {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "highball")
@@ -44,11 +59,11 @@ func newService(t *testing.T, configuration string) *service {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	s := &service{t: t, dir: dir, program: filepath.Join(dir, "highball"), over: make(chan struct{})}
 	s.environ = []string{"PATH=" + os.Getenv("PATH"), "RUNTIME_DIRECTORY=" + filepath.Join(dir, "run")}
-	// Not a copy of the test binary, which is told another name than that by which it was started.
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", s.program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	program, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := errors.Join(os.WriteFile(s.program, program, 0o755), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	s.write("highball.toml", configuration)
