@@ -70,6 +70,7 @@ type conn struct {
 
 	book   *book         // nil unless somebody wants to read it
 	ending atomic.Uint32 // see ends
+	killed atomic.Bool   // the request has been ended by hand
 	owed   *owed         // what is told of the last answer when the client has taken it
 
 	remote     netip.AddrPort

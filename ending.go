@@ -61,6 +61,7 @@ type book struct {
 // open begins the book of a connection, if somebody wants to read it.
 func (c *conn) openBook() {
 	c.ending.Store(uint32(endUnknown))
+	c.killed.Store(false)
 	c.book = nil
 	if len(c.srv.state.connSinks) > 0 {
 		c.book = &book{opened: c.srv.now()}

@@ -217,7 +217,10 @@ func (c *conn) kill(id string) bool {
 	if x := c.answering(); x == nil || c.idText() != id {
 		return false
 	}
-	return c.interrupt(&byHand)
+	c.killed.Store(true)
+	done := c.interrupt(&byHand)
+	c.killed.Store(done)
+	return done
 }
 
 // interruption is why a request is ended in its handler's place.

@@ -261,6 +261,36 @@ func TestConnectionRecordIsBounded(t *testing.T) {
 	}
 }
 
+// A handler that asks for its context only when the request has been ended learns why, too.
+func TestContextAfterTheEnd(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		entered, ended := make(chan error), make(chan struct{})
+		_, s := watched(t, d, &highball.Server{Handler: highball.HandlerFunc(func(_ *highball.Response, r *highball.Request) error {
+			entered <- nil
+			<-ended
+			entered <- context.Cause(r.Context())
+			return nil
+		}), Deadlines: highball.Deadlines{Handler: time.Second}})
+		for _, by := range []error{highball.ErrKilled, highball.ErrHandlerDeadline} {
+			c := s.Dial(t)
+			c.Send(get("/", ""))
+			<-entered
+			if by == highball.ErrKilled && !s.Highball.Kill(s.Highball.Live()[0].ID) {
+				t.Fatal("there is no such request")
+			}
+			if _, err := c.TryReceive("GET"); err != nil {
+				t.Error(err)
+			}
+			ended <- struct{}{}
+			if err := <-entered; !errors.Is(err, by) {
+				t.Errorf("the context has ended for %v, want %v", err, by)
+			}
+			c.Rest()
+			_ = c.Close()
+		}
+	})
+}
+
 // A request that is being answered is seen, with its phase, and can be ended by hand.
 func TestLiveAndKill(t *testing.T) {
 	servertest.Each(t, func(t *testing.T, d servertest.Driver) {

@@ -454,11 +454,15 @@ func (x *exchange) openContext() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	x.ctx = ctx
 	x.conn.leave.Store(&cancel)
+	switch {
+	case x.conn.phase.Load() < phaseExpired:
+	case x.conn.killed.Load():
+		cancel(ErrKilled)
+	default:
+		cancel(ErrHandlerDeadline)
+	}
 	if x.link != nil && x.link.PeerLeft() {
 		cancel(ErrClientLeft)
-	}
-	if x.conn.phase.Load() >= phaseExpired {
-		cancel(ErrHandlerDeadline)
 	}
 }
 

@@ -121,6 +121,7 @@ func send(w *highball.Response, status int, answer any) error {
 	}
 	w.SetStatus(status)
 	w.Header().Set("Content-Type", "application/json")
+	w.SetContentLength(int64(len(text) + 1)) // so that it is whole when it was flushed
 	_, err = w.Write(append(text, '\n'))
 	return err
 }

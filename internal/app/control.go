@@ -76,7 +76,7 @@ func newControlServer(h highball.Handler, d highball.Deadlines) *control {
 			if err := h.Serve(w, r); err != nil {
 				return err
 			}
-			return w.Flush()
+			return w.Flush() // the length is declared, so that this is all
 		}),
 		Deadlines: d,
 		Limits:    highball.Limits{Conns: 64},

@@ -18,6 +18,7 @@ func TestLastOrderIsAnswered(t *testing.T) {
 	k := newControlServer(highball.HandlerFunc(func(w *highball.Response, _ *highball.Request) error {
 		entered <- true
 		<-release
+		w.SetContentLength(int64(len("it ends"))) // as package admin does
 		_, err := w.WriteString("it ends")
 		return err
 	}), highball.Deadlines{})
