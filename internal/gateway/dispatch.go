@@ -171,11 +171,14 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 	}
 }
 
-// begunOf returns how many of the requests, oldest first, the worker has begun with, whose process has ended. Of one with several threads, which may have
-// answered a request whose answer was not read, it is supposed that it has begun with all.
+// begunOf returns how many of the requests, oldest first, the worker has begun with. Of one whose process has not ended, and of one with several threads, which
+// may have answered a request whose answer was not read, it is supposed that it has begun with all.
 func (w *worker) begunOf(flight []*ticket) int {
+	if w.pool.threads > 1 || len(flight) == 0 || !w.proc.ended() {
+		return len(flight)
+	}
 	last := w.proc.last
-	if w.pool.threads > 1 || !last.known || len(flight) == 0 {
+	if !last.known {
 		return len(flight)
 	}
 	return 1 + slices.IndexFunc(flight, func(tk *ticket) bool { return tk.id == last.id })
