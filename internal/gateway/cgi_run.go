@@ -230,12 +230,13 @@ func (r *cgiRun) attend() {
 	patience := time.NewTimer(exitPause)
 	defer patience.Stop()
 	exited := false
+	var known exit // how is the goroutine's until it is over
 	select {
 	case <-over:
-		exited = true
+		exited, known = true, how
 	case <-patience.C:
 	}
-	reported := r.settle(headless, ended, exited, how, err)
+	reported := r.settle(headless, ended, exited, known, err)
 	if !exited {
 		late := time.AfterFunc(afterwork, func() { r.stop(errOverstay) })
 		<-over
