@@ -61,8 +61,10 @@ func (a *App) openControl(c *config.Config) (notice string, err error) {
 	return "", nil
 }
 
-// never is a deadline that does not pass.
-const never = -1
+const (
+	never       = -1              // is a deadline that does not pass
+	lastAnswers = 2 * time.Second // for which close waits for orders that are under way
+)
 
 func newControlServer(h highball.Handler, d highball.Deadlines) *control {
 	k := new(control)
@@ -145,9 +147,19 @@ func (k *control) close() error {
 	if k == nil {
 		return nil
 	}
-	k.orders.Lock()
+	answered, closed := make(chan struct{}), make(chan struct{})
+	go func() {
+		k.orders.Lock()
+		close(answered)
+		<-closed
+		k.orders.Unlock()
+	}()
+	select {
+	case <-answered:
+	case <-time.After(lastAnswers): // somebody has begun an order and does not finish it
+	}
 	err := k.server.Close()
-	k.orders.Unlock()
+	close(closed)
 	if path, ok := strings.CutPrefix(k.addr, "unix:"); ok && !k.handed {
 		_ = os.Remove(path) // if it was inherited, nobody else does
 		_ = os.Remove(pageOf(path))

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -54,5 +55,37 @@ func TestLastOrderIsAnswered(t *testing.T) {
 	}
 	if err := <-closed; err != nil {
 		t.Error(err)
+	}
+}
+
+// An order that somebody has begun to send, and does not go on with, keeps no server from its end.
+func TestUnfinishedOrderHoldsNobodyUp(t *testing.T) {
+	entered, left := make(chan bool), make(chan error, 1)
+	k := newControlServer(highball.HandlerFunc(func(_ *highball.Response, r *highball.Request) error {
+		entered <- true
+		_, err := io.ReadAll(r.Body())
+		left <- err
+		return err
+	}), highball.Deadlines{Handler: never})
+	path := filepath.Join(t.TempDir(), "s")
+	k.addr = "unix:" + path
+	if _, err := k.server.Listen(k.addr); err != nil {
+		t.Fatal(err)
+	}
+	k.begin()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /reload HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	if err := k.close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-left; err == nil || errors.Is(err, highball.ErrSlowClient) {
+		t.Errorf("the order has ended by %v, not with the socket", err)
 	}
 }
