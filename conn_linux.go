@@ -36,7 +36,7 @@ func (e *engine) begin(now int64) {
 	}
 }
 
-// endTurn notes how long the turn has been, as far as requests have shown. A turn without any is no longer than nothing.
+// endTurn notes how long the turn has been, as far as requests have shown. A turn without any has none.
 func (e *engine) endTurn() {
 	if d := e.mark - e.woke; d > e.longest.Load() {
 		e.longest.Store(d)

@@ -150,11 +150,15 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 	}
 	p.removeLocked(w)
 	p.alive = slices.DeleteFunc(p.alive, func(one *worker) bool { return one == w })
+	var failed, again []*ticket
 	begun := w.begunOf(flight)
-	again := slices.DeleteFunc(slices.Clone(flight[begun:]), func(tk *ticket) bool { return tk.unwanted || tk.again || p.ended })
-	failed := slices.DeleteFunc(flight, func(tk *ticket) bool { return slices.Contains(again, tk) })
-	for _, tk := range again {
+	for i, tk := range flight {
+		if i < begun || tk.unwanted || tk.again || p.ended {
+			failed = append(failed, tk)
+			continue
+		}
 		tk.stage, tk.worker, tk.took, tk.again = queued, nil, 0, true
+		again = append(again, tk)
 	}
 	p.queue.unshift(again)
 	if len(again) > 0 {
