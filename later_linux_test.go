@@ -97,6 +97,10 @@ func (o *oracle) ask(t *highball.Turn, path string, q *question) {
 func (o *oracle) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
 	q := &question{o: o, later: l}
 	o.ask(t, strings.Clone(r.Path()), q)
+	if r.Path() == "/nap" {
+		o.peer.Send(nil, nil) // now, and not at the end of the turn
+		time.Sleep(2 * time.Millisecond)
+	}
 	return q
 }
 
@@ -353,6 +357,28 @@ func TestLaterClientLeaves(t *testing.T) {
 		t.Errorf("body %q", body)
 	}
 	c.Rest()
+}
+
+// A client that has left already when its request is read is known to have left, too.
+func TestLaterClientHasLeft(t *testing.T) {
+	o, s := startOracle(t, servertest.Loop, &highball.Server{})
+	nap := s.Dial(t)
+	for n := range 40 { // the end comes with the request if the loop looks late enough
+		c := s.Dial(t)
+		nap.Send(get("/nap", ""))
+		o.hears("/nap")
+		c.Send(get("/a", ""))
+		c.CloseWrite()
+		o.hears("/a")
+		if cause := o.abandoned(); cause != highball.ErrClientLeft {
+			t.Fatalf("abandoned for %v", cause)
+		}
+		o.says(fmt.Sprintf("%d /nap\n%d /a\n", 2*n+1, 2*n+2))
+		if one, other := nap.Receive("GET").Body, c.Receive("GET").Body; one != "/nap\n" || other != "/a\n" {
+			t.Errorf("bodies %q and %q", one, other)
+		}
+		c.Rest()
+	}
 }
 
 func TestLaterServerCloses(t *testing.T) {

@@ -137,7 +137,13 @@ func (c *Conn) busy() bool { return c.held || len(c.pending) > 0 }
 
 // Hold has what arrives left unread until Resume or Detach. Meanwhile the session hears of a peer that leaves by Left. It is
 // for the loop's goroutine, while the loop owns the connection.
-func (c *Conn) Hold() { c.held = true }
+func (c *Conn) Hold() {
+	c.held = true
+	if c.state.Load()&(halfGone|gone) != 0 && !c.queued { // it has left with its last bytes: the session hears of that in the loop's next turn
+		c.queued = true
+		c.loop.again = append(c.loop.again, c)
+	}
+}
 
 // Resume undoes Hold. What was left unread is read in the loop's next turn.
 func (c *Conn) Resume() {

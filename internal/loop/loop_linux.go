@@ -247,6 +247,9 @@ func (l *Loop) readAgain() {
 			}
 		case c.looped() && c.busy():
 			c.unread = true
+			if c.held && c.state.Load()&(halfGone|gone) != 0 {
+				c.session.Left()
+			}
 		case c.looped():
 			c.readInput()
 		}
