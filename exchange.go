@@ -96,10 +96,12 @@ func (x *exchange) room() []byte {
 
 // receive appends bytes that a loop has read.
 func (x *exchange) receive(b []byte) {
-	for len(b) > 0 {
-		n := copy(x.room(), b)
-		x.in, b = x.in[:len(x.in)+n], b[n:]
+	if need := len(x.buffered()) + len(b); need > cap(x.in) {
+		x.in, x.off = append(make([]byte, 0, max(inputSize, need)), x.buffered()...), 0
+	} else if x.off > 0 {
+		x.in, x.off = x.in[:copy(x.in, x.in[x.off:])], 0
 	}
+	x.in = append(x.in, b...)
 }
 
 // fill implements source.

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	readSize     = 64 << 10 // one loop's read buffer, which all its connections share
+	readSize     = 16 << 10 // one loop's read buffer, which all its connections share
 	eventsAtOnce = 256
 	acceptAtOnce = 64 // so that a storm of connections does not starve those that are open
 	pause        = int64(100e6)
