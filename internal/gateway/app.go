@@ -51,6 +51,8 @@ type Config struct {
 	Version string
 	Logger  *slog.Logger
 	Output  func(worker int, line []byte) // takes each line of a worker's standard output and error, without its end
+
+	arena *arena // of Start, until Stop; nil where memory cannot be shared
 }
 
 // Identity is a user with its groups, by their numbers.
@@ -125,7 +127,12 @@ func New(cfg Config) (*App, error) {
 // application cannot be loaded; with Config.Reload it is nil then, and the application is tried again when its files change.
 func (a *App) Start(ctx context.Context, s *highball.Server) error {
 	a.server = s
+	a.cfg.arena = newArena()
+	a.pool.arena = a.cfg.arena
 	err := a.supervisor.start(ctx)
+	if err != nil {
+		a.cfg.arena.close()
+	}
 	if err == nil && a.pool.slow > 0 {
 		a.pool.errands.Go(a.pool.lookForSlow)
 	}
@@ -143,6 +150,7 @@ func (a *App) Reload(ctx context.Context) error { return a.supervisor.reload(ctx
 // Config.StopDeadline or when ctx ends. Afterwards no process is left.
 func (a *App) Stop(ctx context.Context) error {
 	a.pool.end()
+	defer a.cfg.arena.close()
 	return a.supervisor.stop(ctx)
 }
 

@@ -41,6 +41,7 @@ type pool struct {
 	files    func(w *worker, list []byte)
 	over     func() // the server has ended
 	tickets  sync.Pool
+	arena    *arena
 	base     time.Time
 	errands  sync.WaitGroup
 
@@ -64,13 +65,14 @@ type worker struct {
 	peer   *highball.Peer
 
 	// guarded by the pool's lock
-	flight  []*ticket // what it was given and has not answered, oldest first
-	bytes   int       // of the frames of these
-	lastID  uint32
-	mark    time.Duration // since when it is at work on flight[0], as far as is known
-	retired bool
-	isStuck bool
-	drained chan struct{} // closed when it is retired and has nothing in flight
+	flight   []*ticket // what it was given and has not answered, oldest first
+	bytes    int       // of the frames of these
+	lastID   uint32
+	granting int           // requests that are still to get a slot, though nothing is known of their answers
+	mark     time.Duration // since when it is at work on flight[0], as far as is known
+	retired  bool
+	isStuck  bool
+	drained  chan struct{} // closed when it is retired and has nothing in flight
 
 	// of the goroutine that calls Receive
 	turn     *highball.Turn
@@ -153,6 +155,7 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 	var failed, again []*ticket
 	begun := w.begunOf(flight)
 	for i, tk := range flight {
+		tk.loseSlot(w)
 		if i < begun || tk.unwanted || tk.again || p.ended {
 			failed = append(failed, tk)
 			continue
@@ -261,7 +264,9 @@ func (p *pool) assignLocked(t *highball.Turn, w *worker, tk *ticket) {
 		w.lastID++ // 0 belongs to no request
 	}
 	tk.id, tk.worker, tk.stage = w.lastID, w, running
+	tk.shareWith(w)
 	binary.LittleEndian.PutUint32(tk.frame[4:], tk.id)
+	binary.LittleEndian.PutUint16(tk.frame[14:], uint16(tk.slot))
 	if len(w.flight) == 0 || p.threads > 1 {
 		now := p.now()
 		tk.sent = now
@@ -293,8 +298,9 @@ func (p *pool) feedLocked(t *highball.Turn, w *worker) {
 	}
 }
 
-// finish takes a request from its worker, which has answered it, and gives the worker the next one.
-func (p *pool) finish(t *highball.Turn, w *worker, id uint32) *ticket {
+// finish takes a request from its worker, which has answered it, and gives the worker the next one. long tells that a slot was, or would have been,
+// of use.
+func (p *pool) finish(t *highball.Turn, w *worker, id uint32, long bool) *ticket {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	i := w.indexLocked(id)
@@ -303,6 +309,9 @@ func (p *pool) finish(t *highball.Turn, w *worker, id uint32) *ticket {
 	}
 	tk := w.flight[i]
 	tk.beganLocked()
+	if long {
+		w.granting = grants
+	}
 	w.flight = slices.Delete(w.flight, i, i+1)
 	w.bytes -= len(tk.frame)
 	tk.stage = answered

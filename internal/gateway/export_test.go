@@ -4,5 +4,29 @@ package gateway
 
 import "testing"
 
+// Sizes of the arena.
+const (
+	SlotLeast  = slotLeast
+	SlotSize   = slotSize
+	ArenaSlots = arenaSlots
+	ForAnswers = forAnswers
+)
+
+// SlotsUsed returns how many slots of the arena have an owner.
+func (a *App) SlotsUsed() int { return a.cfg.arena.taken() }
+
+// TakeSlots takes all slots, which are given back by the function returned.
+func (a *App) TakeSlots() (giveBack func()) {
+	var taken []slot
+	for s := a.cfg.arena.take(); s != 0; s = a.cfg.arena.take() {
+		taken = append(taken, s)
+	}
+	return func() {
+		for _, s := range taken {
+			a.cfg.arena.give(s)
+		}
+	}
+}
+
 // EachPython is eachPython for the tests that see the package from outside.
 func EachPython(t *testing.T, f func(t *testing.T, python string)) { eachPython(t, f) }

@@ -15,9 +15,9 @@ import (
 //	head   u32  of the payload, the size of the head
 //	kind   u8
 //	flags  u8
-//	0      u16
+//	slot   u16  of the arena, which a REQUEST gives to the worker; otherwise 0
 //
-// All numbers are little-endian. A request is one frame. A response is one WHOLE or FILE, or a HEAD, any number of DATA and
+// All numbers are little-endian. A request is one frame. A response is one WHOLE, SHARED or FILE, or a HEAD, any number of DATA and
 // an END; in place of any of them a FAIL may come.
 
 // frameHeader is the size of a frame's header.
@@ -32,8 +32,11 @@ const (
 	cancelFrame  byte = 5 // nobody wants the rest of an answer that has begun
 )
 
-// flagBodyFile tells that a request's body is in a file, whose descriptor was sent before.
-const flagBodyFile byte = 1
+// Flags of requests.
+const (
+	flagBodyFile byte = 1 // the body is in a file, whose descriptor was sent before
+	flagBodySlot byte = 2 // the body is in the request's slot, and its size, a u32, behind the environ
+)
 
 // Kinds of frames from a worker to the server.
 const (
@@ -48,6 +51,7 @@ const (
 	filesFrame    byte = 9  // the files of all imported modules
 	forkedFrame   byte = 10 // a worker was forked
 	exitedFrame   byte = 11 // a forked worker has ended
+	sharedFrame   byte = 12 // head of a response, and the size, a u32, of its body, which is in the request's slot
 )
 
 // What a worker may send. Larger frames end it: its memory is not trusted more than its words.
@@ -58,8 +62,11 @@ const (
 	maxMessage = 4 << 20   // payload of any other frame
 )
 
-// fileFrameBody is the size of what follows the head of a FILE.
-const fileFrameBody = 16
+// Sizes of what follows the head of a FILE, and of a SHARED.
+const (
+	fileFrameBody   = 16
+	sharedFrameBody = 4
+)
 
 // frame is one frame, or part of a DATA frame.
 type frame struct {
@@ -220,6 +227,8 @@ func (f *frames) parse(b []byte) header {
 			kind, size, head, limits.size, limits.head)
 	case kind == fileFrame && size-head != fileFrameBody:
 		f.err = fmt.Errorf("the worker has sent a file frame with a body of %d bytes", size-head)
+	case kind == sharedFrame && size-head != sharedFrameBody:
+		f.err = fmt.Errorf("the worker has sent a shared frame with a body of %d bytes", size-head)
 	}
 	return header{size: int(size), head: int(head), id: binary.LittleEndian.Uint32(b[4:]), kind: kind}
 }
@@ -236,6 +245,8 @@ func limitsOf(kind byte) (limits frameLimits, known bool) {
 		return frameLimits{maxPart, maxHead}, true
 	case fileFrame:
 		return frameLimits{maxHead + fileFrameBody, maxHead}, true
+	case sharedFrame:
+		return frameLimits{maxHead + sharedFrameBody, maxHead}, true
 	case dataFrame:
 		return frameLimits{maxPart, 0}, true
 	case endFrame:

@@ -61,6 +61,7 @@ func conversation() (b []byte, want []takenFrame) {
 	add(filesFrame, 0, "", "[]")
 	add(forkedFrame, 2, "", "{}")
 	add(exitedFrame, math.MaxUint32, "", "{}")
+	add(sharedFrame, 13, "200 OK\r\n", "\x00\x20\x00\x00")
 	return b, want
 }
 
@@ -124,7 +125,7 @@ func TestFramesRefuse(t *testing.T) {
 		head []byte
 		want string
 	}{
-		{"an unknown kind", appendHeader(nil, 12, 0, 1, 0, 0), "unknown kind 12"},
+		{"an unknown kind", appendHeader(nil, 13, 0, 1, 0, 0), "unknown kind 13"},
 		{"kind 0", appendHeader(nil, 0, 0, 1, 0, 0), "unknown kind 0"},
 		{"flags", appendHeader(nil, endFrame, 1, 1, 0, 0), "unknown flags"},
 		{"what is reserved", append(appendHeader(nil, endFrame, 0, 1, 0, 0)[:14], 0, 1), "unknown flags"},
@@ -138,6 +139,8 @@ func TestFramesRefuse(t *testing.T) {
 		{"a head larger than its frame", appendHeader(nil, wholeFrame, 0, 1, 6, 5), "6 of them head"},
 		{"sizes beyond 31 bits", appendHeader(nil, wholeFrame, 0, 1, math.MaxUint32, math.MaxUint32), "4294967295 bytes"},
 		{"FILE without its part", appendHeader(nil, fileFrame, 0, 1, 5, 20), "a body of 15 bytes"},
+		{"SHARED without its size", appendHeader(nil, sharedFrame, 0, 1, 5, 8), "a body of 3 bytes"},
+		{"SHARED with a large head", appendHeader(nil, sharedFrame, 0, 1, maxHead+1, maxHead+5), "262145 of them head"},
 	}
 	good := appendFrame(nil, endFrame, 0, 1, nil, nil)
 	for _, test := range tests {

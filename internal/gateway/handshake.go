@@ -22,7 +22,8 @@ type ready struct {
 	App            string `json:"app"` // as it was found: "shop.wsgi:application"
 	Codec          string `json:"codec"`
 	FreeThreaded   bool   `json:"free_threaded"`
-	File           string `json:"file"` // of the application's module, if it has one
+	File           string `json:"file"`  // of the application's module, if it has one
+	Arena          bool   `json:"arena"` // it shares it
 }
 
 // LoadError tells why the application cannot be loaded. It is the application's error or its user's, not the server's.

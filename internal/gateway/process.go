@@ -14,6 +14,7 @@ import (
 //	DESC   a stream of single bytes, each of which carries one descriptor
 //	STACK  a stream of questions where the worker's threads are, and of answers; its faulthandler writes there, too, when signalled
 //	SEATS  a file in memory, in which the worker notes which thread is at which request
+//	ARENA  memory that all workers of an application share with the server, see arena
 //	LIFE   a stream that carries nothing: its end tells the worker that the server is no more
 //	OUT    a pipe that is the worker's standard output and standard error
 //
@@ -56,6 +57,7 @@ type launchSpec struct {
 	source []byte    // of the worker
 	config []byte    // JSON
 	as     *Identity // nil is the server's
+	arena  *arena    // may be nil
 
 	output func(line []byte) // takes each line of standard output and error; may be nil
 

@@ -29,6 +29,9 @@ const (
 	theirOut
 )
 
+// arenaPlace is the descriptor by which a process finds the arena.
+const arenaPlace = 9
+
 func openChannels(spec *launchSpec) (_ *channels, err error) {
 	c := &channels{}
 	defer func() {
@@ -160,8 +163,11 @@ func (c *channels) start(spec *launchSpec) (*os.Process, handle, error) {
 	out := c.theirs[theirOut]
 	attr := &os.ProcAttr{
 		Env:   spec.env,
-		Files: []*os.File{null, out, out, c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], boot, c.seats},
+		Files: []*os.File{null, out, out, c.theirs[theirMain], c.theirs[theirDesc], c.theirs[theirStack], c.theirs[theirLife], boot, c.seats, null},
 		Sys:   childAttributes(),
+	}
+	if spec.arena != nil {
+		attr.Files[arenaPlace] = spec.arena.file
 	}
 	attr.Sys.Credential = spec.as.credential()
 	var child *os.Process

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,11 +30,12 @@ func (w *worker) Closed(t *highball.Turn, err error) {
 	} else if err != io.EOF {
 		w.pool.log.Warn("the stream of a worker has failed", "worker", w.number, "err", err)
 	}
-	if err == highball.ErrServerClosed || w.pool.threads > 1 {
-		w.pool.lost(t, w)
-		return
+	if err != highball.ErrServerClosed {
+		w.pool.cut(w)
 	}
-	w.pool.cut(w)
+	if err == highball.ErrServerClosed || w.pool.threads > 1 { // in the latter case it is known that it has begun with all
+		w.pool.lost(t, w)
+	}
 }
 
 // breach ends a worker that breaks the protocol.
@@ -47,6 +49,8 @@ func (w *worker) take(f frame) {
 	switch f.kind {
 	case wholeFrame:
 		w.takeWhole(f)
+	case sharedFrame:
+		w.takeShared(f)
 	case headFrame:
 		w.takeHead(f)
 	case dataFrame:
@@ -66,20 +70,42 @@ func (w *worker) take(f frame) {
 
 // finish takes the request that f answers from the worker, and reports whether its answer is wanted.
 func (w *worker) finish(f frame) (*ticket, bool) {
-	tk := w.pool.finish(w.turn, w, f.id)
+	tk := w.pool.finish(w.turn, w, f.id, f.kind == sharedFrame || len(f.body) >= slotLeast)
 	if tk == nil {
 		w.breach(fmt.Errorf("a frame of kind %d answers request %d, which it does not have", f.kind, f.id))
 		return nil, false
+	}
+	if f.kind != sharedFrame {
+		tk.leaveSlot()
 	}
 	return tk, true
 }
 
 func (w *worker) takeWhole(f frame) {
+	if tk, ok := w.finish(f); ok {
+		w.answer(tk, f.head, f.body)
+	}
+}
+
+// takeShared takes an answer whose body is in the slot of its request.
+func (w *worker) takeShared(f frame) {
 	tk, ok := w.finish(f)
 	if !ok {
 		return
 	}
-	head, err := w.heads.compile(f.head)
+	n := binary.LittleEndian.Uint32(f.body)
+	if tk.slot == 0 || n > slotSize {
+		err := fmt.Errorf("the worker has put an answer of %d bytes in slot %d, where there is no room for it", n, tk.slot)
+		tk.fail(w.turn, err)
+		w.breach(err)
+		return
+	}
+	w.answer(tk, f.head, w.pool.arena.bytes(tk.slot)[:n])
+}
+
+// answer answers a request with what its worker has sent, whole.
+func (w *worker) answer(tk *ticket, head, body []byte) {
+	compiled, err := w.heads.compile(head)
 	switch {
 	case tk.answer.spool != nil:
 		tk.fail(w.turn, fmt.Errorf("the worker has answered twice"))
@@ -87,11 +113,14 @@ func (w *worker) takeWhole(f frame) {
 	case err != nil:
 		tk.fail(w.turn, err)
 		return
-	case !tk.waits && head.prepared != nil:
+	case !tk.waits && compiled.prepared != nil:
 		// The worker has the ticket no more, so that nobody changes slowStack.
-		tk.later.Took(tk.took).WithStack(tk.slowStack).Send(w.turn, head.prepared, head.length, f.body)
+		tk.later.Took(tk.took).WithStack(tk.slowStack).Send(w.turn, compiled.prepared, compiled.length, body)
+	case tk.waits && tk.slot != 0:
+		tk.answer = answer{head: compiled, body: body} // which is the ticket's until it was written
+		tk.handOver(w.turn)
 	default:
-		tk.answer = answer{head: head, body: append(tk.frame[:0], f.body...)} // the request has been read
+		tk.answer = answer{head: compiled, body: append(tk.frame[:0], body...)} // the request has been read
 		tk.frame = tk.answer.body
 		tk.handOver(w.turn)
 	}
@@ -111,6 +140,7 @@ func (w *worker) takeHead(f frame) {
 	} else if err := s.put(f.body); err != nil {
 		w.pool.log.Error("a response cannot be stored", "worker", w.number, "err", err)
 	}
+	tk.leaveSlot()
 	tk.kept = true // the patience with a cancelled answer may outlive it
 	tk.answer = answer{head: head, spool: s}
 	if w.pool.beginStream(tk) {

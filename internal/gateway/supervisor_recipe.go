@@ -20,6 +20,7 @@ func workerRecipe(cfg *Config, python *interpreter, number int, preload bool) (*
 		Sample:       []byte(sampleEnviron),
 		Path:         []string{},
 		StackSignal:  stackSignal,
+		Slot:         cfg.arena.slotSize(),
 	}.encode()
 	if err != nil {
 		return nil, err
@@ -35,5 +36,6 @@ func workerRecipe(cfg *Config, python *interpreter, number int, preload bool) (*
 		source: source,
 		config: config,
 		as:     cfg.As,
+		arena:  cfg.arena,
 	}, nil
 }

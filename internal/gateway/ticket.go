@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -24,8 +25,10 @@ import (
 type ticket struct {
 	pool     *pool
 	frame    []byte // the request; its id is filled in for the worker that gets it
-	input    *input // the request's body, unless it stands in frame
+	input    *input // the request's body, unless it stands in frame or slot
 	reserved int64  // bytes of body that the frame holds, see bodies.reserve
+	slot     slot   // of the arena, from before it is given to a worker until both have let go of it
+	shared   int    // bytes of the request's body that the slot holds
 	later    highball.Later
 	ready    chan struct{} // for a handler that waits, in place of later: gets a token with the answer
 	waits    bool          // a handler does
@@ -84,7 +87,7 @@ func (p *pool) newTicket() *ticket {
 	}
 	tk.refs.Store(2)
 	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
-	tk.since, tk.sent, tk.took, tk.reserved, tk.again = 0, 0, 0, 0, false
+	tk.since, tk.sent, tk.took, tk.reserved, tk.shared, tk.again = 0, 0, 0, 0, 0, false
 	tk.looked, tk.slowStack = false, ""
 	return tk
 }
@@ -92,8 +95,11 @@ func (p *pool) newTicket() *ticket {
 // encode makes the frame of r.
 func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLength int64) {
 	flags := byte(0)
-	if tk.input.file() != nil {
+	switch {
+	case tk.input.file() != nil:
 		flags = flagBodyFile
+	case tk.shared > 0:
+		flags = flagBodySlot
 	}
 	tk.method = methodName(r.Method())
 	tk.target = append(tk.target[:0], r.Target()...)
@@ -102,8 +108,53 @@ func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLeng
 	b = appendEnviron(b, c, r, tk.ident, mount, contentLength)
 	head := len(b) - frameHeader
 	b = append(b, tk.input.bytes()...)
+	if tk.shared > 0 {
+		b = binary.LittleEndian.AppendUint32(b, uint32(tk.shared))
+	}
 	setSizes(b, head)
 	tk.frame = b
+}
+
+// shareWith gives the request a slot, if there is one, for the worker that is to have it, in case that its answer is as long as others were. To a worker that
+// does not share the arena the body goes with the frame. The caller holds the pool's lock.
+func (tk *ticket) shareWith(w *worker) {
+	arena := tk.pool.arena
+	switch {
+	case w.ready.Arena:
+		if tk.slot == 0 && w.granting > 0 {
+			w.granting--
+			tk.slot = arena.take()
+		}
+	case tk.shared > 0:
+		b := append(tk.frame[:len(tk.frame)-sharedFrameBody], arena.bytes(tk.slot)[:tk.shared]...)
+		setSizes(b, len(b)-frameHeader-tk.shared)
+		b[13] &^= flagBodySlot
+		tk.frame = b
+		fallthrough
+	default:
+		tk.leaveSlot()
+	}
+}
+
+// loseSlot is leaveSlot for a request whose worker is lost. One that is still alive, since it has only closed its stream, may go on to write there.
+func (tk *ticket) loseSlot(w *worker) {
+	if tk.slot == 0 || w.proc.ended() {
+		return
+	}
+	lost := tk.slot
+	tk.slot = 0
+	go func() {
+		<-w.proc.done()
+		tk.pool.arena.give(lost)
+	}()
+}
+
+// leaveSlot gives the slot back.
+func (tk *ticket) leaveSlot() {
+	if tk.slot != 0 {
+		tk.pool.arena.give(tk.slot)
+		tk.slot, tk.shared = 0, 0
+	}
 }
 
 // methodName returns a copy of a method that outlives the request, without allocating for the usual ones.
@@ -118,7 +169,11 @@ func methodName(m string) string {
 
 // release lets go of the ticket.
 func (tk *ticket) release() {
-	if tk.refs.Add(-1) > 0 || tk.kept {
+	if tk.refs.Add(-1) > 0 {
+		return
+	}
+	tk.leaveSlot()
+	if tk.kept {
 		return
 	}
 	select {

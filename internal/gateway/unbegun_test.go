@@ -139,14 +139,14 @@ func TestLargeBodiesAreNotGivenAhead(t *testing.T) {
 		first.Get("/text")
 	}
 	pid := atoi(t, first.Get("/pid").Body)
-	body := strings.Repeat("x", 100<<10)
+	body := strings.Repeat("x", 300<<10) // for which there is no place but in the frame
 	var clients []*servertest.Client
 	for range 12 {
 		clients = append(clients, r.Dial(t))
 	}
 	signal(t, pid, syscall.SIGSTOP)
 	for _, c := range clients {
-		c.Send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 102400\r\n\r\n" + body)
+		c.Send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 307200\r\n\r\n" + body)
 	}
 	servertest.Eventually(t, "all have come", func() bool { return len(r.app.Running()) == len(clients) })
 	given := 0

@@ -61,6 +61,7 @@ type workerConfig struct {
 	Sample       []byte   `json:"sample"`       // sampleEnviron
 	Path         []string `json:"path"`         // put before the rest of sys.path
 	StackSignal  int      `json:"stack_signal"` // stackSignal, or 0 where there is no such signal
+	Slot         int      `json:"slot"`         // bytes of a slot of the arena, or 0 if there is no arena
 }
 
 // encode returns c as the worker reads it.

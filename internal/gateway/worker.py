@@ -10,6 +10,7 @@ Descriptors at the start, beside 0 (nothing), 1 and 2 (the log):
   5 STACK  questions where the threads are, and the answers; faulthandler writes here, too, when the server asks by a signal
   6 LIFE   silent; its other end closes when the server dies, whatever the cause, and the kernel then kills the worker
   8 SEATS  a file in memory that tells which thread is at which request; 7 was this program
+  9 ARENA  memory that is shared with the server, for bodies; nothing where there is none
 
 The program is pure Python for CPython 3.8 and later, free-threaded builds included. It is this file behind worker_load.py,
 which finds the application, worker_response.py, which makes frames of what it answers, and worker_stacks.py, which tells where the
@@ -23,6 +24,7 @@ import gc
 import io
 import json
 import marshal
+import mmap
 import os
 import signal
 import struct
@@ -32,19 +34,24 @@ from time import perf_counter as clock
 
 # --- Protocol ---------------------------------------------------------------------------------------------------------
 
-MAIN, DESC, STACK, LIFE, SEATS = 3, 4, 5, 6, 8
+MAIN, DESC, STACK, LIFE, SEATS, ARENA = 3, 4, 5, 6, 8, 9
 
 HEADER = struct.Struct('<IIIBBxx')  # size of the rest, request id, how much of the rest is the head part, kind, flags
+REQUEST_HEADER = struct.Struct('<IIIBBH')  # the same, and the slot of the arena that is the request's; 0 is none
 SPAN = struct.Struct('<Qq')         # part of a file: offset, length or -1
 
 REQUEST, STOP, LIST, FORK, CANCEL = 1, 2, 3, 4, 5
-READY, WHOLE, HEAD, DATA, END, FILE, FAIL, LOADFAIL, FILES, FORKED, EXITED = range(1, 12)
+READY, WHOLE, HEAD, DATA, END, FILE, FAIL, LOADFAIL, FILES, FORKED, EXITED, SHARED = range(1, 13)
 IN_FILE = 1  # flag of REQUEST: the body is in a file that came on DESC
+IN_SLOT = 2  # flag of REQUEST: the body is in its slot of the arena, its size behind the head
 
 MAX_INCOMING = 64 << 20
 MAX_WHOLE = 256 << 10  # head and body of a WHOLE frame, and of HEAD
 MAX_DATA = 1 << 20
 BUFFER = 256 << 10
+
+SHARED_SIZE = struct.Struct('<I')  # of a body in the arena
+SHARED_LEAST = 8 << 10  # from which size on a body is put there, if it has a slot
 
 pack = HEADER.pack
 
@@ -101,26 +108,26 @@ def receive_descriptor():
 
 
 def frames(before_waiting):
-    """Yields kind, flags, id, head part, the rest, and whether more has arrived behind it; returns at the end of MAIN.
+    """Yields kind, flags, id, slot, head part, the rest, and whether more has arrived behind it; returns at the end of MAIN.
 
     The rest is a view into a buffer that is used again: it is good until the next frame is asked for.
     before_waiting is called whenever no complete frame is left in the buffer.
     """
-    unpack, receive, span = HEADER.unpack_from, main_socket.recv_into, HEADER.size
+    unpack, receive, span = REQUEST_HEADER.unpack_from, main_socket.recv_into, HEADER.size
     buffer = bytearray(BUFFER)
     view = memoryview(buffer)
     start = end = 0
     while True:
         need = span
         if end - start >= span:
-            size, request, head, kind, flags = unpack(buffer, start)
+            size, request, head, kind, flags, slot = unpack(buffer, start)
             if size > MAX_INCOMING or head > size:
                 breach('a frame of %d bytes with a head of %d' % (size, head))
             need = span + size
             if need <= end - start:
                 body = start + span + head
                 stop = start + need
-                yield (kind, flags, request, buffer[start + span:body],
+                yield (kind, flags, request, slot, buffer[start + span:body],
                        view[body:stop] if body < stop else b'', stop < end)
                 start = stop
                 continue
@@ -142,6 +149,34 @@ def frames(before_waiting):
         if not count:
             return
         end += count
+
+
+class Arena:
+    """Memory that the server shares with its workers. A request has a slot of it, unless there are too many: its body may be there, and the
+    body of its answer may be put there once that was read. Without a frame that says so, a slot is the server's."""
+
+    slot = 0  # the size of a slot
+    memory = None
+
+    def open(self, descriptor, slot):
+        """Maps the memory behind a descriptor, which it closes. A forked process has what its parent has mapped."""
+        if slot:
+            try:
+                self.memory, self.slot = mmap.mmap(descriptor, os.fstat(descriptor).st_size), slot
+            except OSError:  # no room for it: bodies go through MAIN
+                pass
+        os.close(descriptor)
+
+    def read(self, slot, size):
+        start = (slot - 1) * self.slot
+        return self.memory[start:start + size]
+
+    def write(self, slot, body):
+        start = (slot - 1) * self.slot
+        self.memory[start:start + len(body)] = body
+
+
+arena = Arena()
 
 
 # --- Environ ----------------------------------------------------------------------------------------------------------
@@ -222,6 +257,15 @@ WARY = 4096
 GLANCE = 0.01      # seconds between two looks whether a response that is being made is still wanted
 
 
+def upload_of(flags, slot, body):
+    """Returns what the application reads the body of a request from."""
+    if flags & IN_FILE:
+        return open(receive_descriptor(), 'rb')
+    if flags & IN_SLOT:
+        return io.BytesIO(arena.read(slot, *SHARED_SIZE.unpack(body)))
+    return io.BytesIO(bytes(body))
+
+
 def imported_files():
     files = set()
     for module in list(sys.modules.values()):
@@ -271,14 +315,14 @@ def serve(app, loads, base, debug, seats):
             at += HEADER.size + size
         return False
 
-    answer = responder(app, out, flush, patience, cancelled, debug)
+    answer = responder(app, out, flush, patience, cancelled, debug, arena)
     fill = filler(loads)
     glanced = 0.0
     new_input = io.BytesIO
     seat = seats.take(0)
     since = began = 0.0  # when the first response that waits was begun, and when this one was
     environ = base.copy()
-    for kind, flags, request, head, body, more in frames(flush):
+    for kind, flags, request, slot, head, body, more in frames(flush):
         if kind != REQUEST:
             flush()
             if kind == STOP:
@@ -292,9 +336,8 @@ def serve(app, loads, base, debug, seats):
             since = began = clock()
         seat[1] = request
         method = fill(environ, head)
-        upload = open(receive_descriptor(), 'rb') if flags & IN_FILE else None
-        environ['wsgi.input'] = upload or (new_input(bytes(body)) if body else new_input())
-        answer(request, method, environ)
+        environ['wsgi.input'] = upload = upload_of(flags, slot, body) if flags else new_input(bytes(body)) if body else new_input()
+        answer(request, slot, method, environ)
         now = clock()
         if now - began > SLOW:
             patience[0] = WARY
@@ -303,9 +346,9 @@ def serve(app, loads, base, debug, seats):
         if not more or patience[0] or now - since > COALESCE:
             flush()
         began = now
-        if upload:
+        if flags & IN_FILE:
             upload.close()
-        environ = base.copy()
+        environ, upload = base.copy(), None
 
 
 # --- Threads ----------------------------------------------------------------------------------------------------------
@@ -331,14 +374,14 @@ def serve_threads(app, loads, base, debug, seats):
                 if tail:
                     send(tail)
 
-        answer = responder(app, out, lambda *a: flush(*a) if out else None, [1], lambda: request in unwanted, debug)
+        answer = responder(app, out, lambda *a: flush(*a) if out else None, [1], lambda: request in unwanted, debug, arena)
         fill = filler(loads)
-        for request, head, body in iter(pending.get, None):
+        for request, slot, head, body in iter(pending.get, None):
             seat[1] = request
             environ = base.copy()
             method = fill(environ, head)
             environ['wsgi.input'] = body
-            answer(request, method, environ)
+            answer(request, slot, method, environ)
             if out:
                 flush()
             active.discard(request)
@@ -350,11 +393,10 @@ def serve_threads(app, loads, base, debug, seats):
     threads = [threading.Thread(target=run, args=(n,), name='highball-%d' % (n + 1), daemon=True) for n in range(seats.count)]
     for thread in threads:
         thread.start()
-    for kind, flags, request, head, body, _ in frames(lambda: None):
+    for kind, flags, request, slot, head, body, _ in frames(lambda: None):
         if kind == REQUEST:
             active.add(request)
-            pending.put((request, head,
-                         open(receive_descriptor(), 'rb') if flags & IN_FILE else io.BytesIO(bytes(body))))
+            pending.put((request, slot, head, upload_of(flags, slot, body)))
         elif kind == LIST:
             with sending:
                 send_json(FILES, request, imported_files())
@@ -398,7 +440,7 @@ def fork_workers():
 
     gc.collect()
     gc.freeze()  # or a collection in a worker would write to, and so copy, all the pages that they share
-    for kind, _, number, _, _, _ in frames(wait):
+    for kind, _, number, _, _, _, _ in frames(wait):
         if kind == LIST:
             send_json(FILES, number, imported_files())
             continue
@@ -467,6 +509,7 @@ def main(config):
             signal.pthread_sigmask(signal.SIG_BLOCK, [config['stack_signal']])
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the server; not SIG_IGN, which subprocesses inherit
     codec, loads = choose_codec(base64.b64decode(config['sample']))
+    arena.open(ARENA, config['slot'])
     try:
         if config['dir']:
             try:
@@ -484,7 +527,7 @@ def main(config):
         send_json(READY, 0, {
             'pid': os.getpid(), 'python': '.'.join(map(str, sys.version_info[:3])),
             'implementation': {'cpython': 'CPython'}.get(sys.implementation.name, sys.implementation.name),
-            'executable': sys.executable or '', 'app': title, 'codec': codec,
+            'executable': sys.executable or '', 'app': title, 'codec': codec, 'arena': arena.slot > 0,
             'free_threaded': not getattr(sys, '_is_gil_enabled', lambda: True)(), 'file': file})
         if forked or not config['preload']:
             break

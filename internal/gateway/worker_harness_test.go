@@ -76,6 +76,7 @@ type rig struct {
 	life   *os.File
 	stack  *os.File
 	seats  *os.File
+	arena  *arena // nil where the configuration has no slots
 	output *rigOutput
 	exited chan struct{} // closed when cmd has ended
 	err    error         // of cmd; valid when exited
@@ -204,7 +205,14 @@ func startRig(t testing.TB, python string, config workerConfig, env ...string) *
 	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = null, e.out, e.out
-	cmd.ExtraFiles = []*os.File{e.main, e.desc, e.stack, e.life, boot, e.seats}
+	cmd.ExtraFiles = []*os.File{e.main, e.desc, e.stack, e.life, boot, e.seats, null}
+	if config.Slot > 0 {
+		if r.arena = newArena(); r.arena == nil {
+			t.Fatal("there is no memory to be shared")
+		}
+		t.Cleanup(r.arena.close)
+		cmd.ExtraFiles[arenaPlace-3] = r.arena.file
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -234,8 +242,8 @@ func readyRig(t testing.TB, python string, config workerConfig, env ...string) *
 const (
 	rigRequest, rigStop, rigList, rigFork = 1, 2, 3, 4
 
-	rigReady, rigWhole, rigHead, rigData, rigEnd, rigFile, rigFail, rigLoadFail, rigFiles, rigForked, rigExited = 1, 2, 3, 4, 5, 6, 7,
-		8, 9, 10, 11
+	rigReady, rigWhole, rigHead, rigData, rigEnd, rigFile, rigFail, rigLoadFail, rigFiles, rigForked, rigExited, rigShared = 1, 2, 3, 4, 5, 6,
+		7, 8, 9, 10, 11, 12
 )
 
 // rigFrame is a frame from the worker.
@@ -321,6 +329,8 @@ type rigReq struct {
 	method, path, query string
 	body                string
 	file                bool   // the body comes by descriptor
+	slot                slot   // of the arena
+	inSlot              bool   // the body is there
 	headers             string // "HTTP_A=1 HTTP_B=2"
 }
 
@@ -358,10 +368,17 @@ func (q rigReq) environ() []byte {
 // encode returns the frame of a request.
 func (r *rig) encode(q rigReq) []byte {
 	r.lastID++
-	if q.file {
-		return rigEncode(rigRequest, 1, r.lastID, q.environ(), nil)
+	flags, body := byte(0), []byte(q.body)
+	switch {
+	case q.file:
+		flags, body = 1, nil
+	case q.inSlot:
+		copy(r.arena.bytes(q.slot), q.body)
+		flags, body = 2, binary.LittleEndian.AppendUint32(nil, uint32(len(q.body)))
 	}
-	return rigEncode(rigRequest, 0, r.lastID, q.environ(), []byte(q.body))
+	b := rigEncode(rigRequest, flags, r.lastID, q.environ(), body)
+	binary.LittleEndian.PutUint16(b[14:], uint16(q.slot))
+	return b
 }
 
 // send sends a request.
@@ -388,7 +405,11 @@ func (r *rig) send(q rigReq) {
 func (r *rig) ask(q rigReq) rigAnswer {
 	r.t.Helper()
 	r.send(q)
-	return r.answer()
+	a := r.answer()
+	if a.kinds == "SHARED" {
+		a.body = string(r.arena.bytes(q.slot)[:a.shared])
+	}
+	return a
 }
 
 // rigAnswer is a response, put together from its frames.
@@ -413,6 +434,7 @@ type rigAnswer struct {
 	offset uint64
 	length int64
 	file   *os.File
+	shared int // bytes of the body that are in the request's slot
 }
 
 // answer reads the frames of the response to the last request.
@@ -424,7 +446,9 @@ func (r *rig) answer() rigAnswer {
 		if f.id != r.lastID {
 			r.t.Fatalf("a frame for request %d instead of %d: %s", f.id, r.lastID, f)
 		}
-		name := map[byte]string{rigWhole: "WHOLE", rigHead: "HEAD", rigData: "DATA", rigEnd: "END", rigFile: "FILE", rigFail: "FAIL"}[f.kind]
+		name := map[byte]string{
+			rigWhole: "WHOLE", rigHead: "HEAD", rigData: "DATA", rigEnd: "END", rigFile: "FILE", rigFail: "FAIL", rigShared: "SHARED",
+		}[f.kind]
 		if name == "" {
 			r.t.Fatalf("no frame of a response: %s", f)
 		}
@@ -439,6 +463,8 @@ func (r *rig) answer() rigAnswer {
 		case rigFile:
 			a.offset, a.length = binary.LittleEndian.Uint64(f.body), int64(binary.LittleEndian.Uint64(f.body[8:]))
 			a.file = r.receiveDescriptor()
+		case rigShared:
+			a.shared = int(binary.LittleEndian.Uint32(f.body))
 		default:
 			a.body += string(f.body)
 		}
@@ -507,4 +533,23 @@ func (r *rig) wait() string {
 	}
 	<-r.output.done
 	return r.cmd.ProcessState.String()
+}
+
+// siteThatRefusesToMap returns a folder whose sitecustomize has the system have no memory for large mappings of files.
+func siteThatRefusesToMap(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	const source = `
+import mmap
+real = mmap.mmap
+def refusing(descriptor, size, *rest, **named):
+    if size > 1 << 20:
+        raise OSError(12, 'Cannot allocate memory')
+    return real(descriptor, size, *rest, **named)
+mmap.mmap = refusing
+`
+	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

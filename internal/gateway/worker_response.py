@@ -94,15 +94,15 @@ def shortage(length, sent):
     return ValueError('the application declared a Content-Length of %d and gave %d bytes' % (length, sent))
 
 
-def responder(app, out, flush, patience, cancelled, debug):
-    """Returns answer(request, method, environ), which runs the application and puts the frames of its response in out.
+def responder(app, out, flush, patience, cancelled, debug, arena):
+    """Returns answer(request, slot, method, environ), which runs the application and puts the frames of its response in out.
 
     flush(tail, descriptor) sends what is in out, then tail; before them the descriptor, on DESC. While patience[0] is not
     zero, a response leaves before the application gets the chance to spend time after it. cancelled() tells whether nobody
     wants the rest of the response.
     One responder answers one request at a time. Its state is here, and not in an object of each request, for speed.
     """
-    request = 0
+    request = slot = 0
     bodiless = False      # method HEAD
     head = None           # encoded, once start_response was called
     length = UNDECLARED
@@ -159,7 +159,7 @@ def responder(app, out, flush, patience, cancelled, debug):
             size = len(head) + len(block)
             if size <= MAX_WHOLE and (only or sent == length):
                 complete = True
-                out.extend((pack(size, request, len(head), WHOLE, 0), head, block))
+                whole(block)
                 return
             part = block[:max(0, MAX_WHOLE - len(head))]
             out.extend((pack(len(head) + len(part), request, len(head), HEAD, 0), head, part))
@@ -168,6 +168,14 @@ def responder(app, out, flush, patience, cancelled, debug):
             part = block[at:at + MAX_DATA]
             out.append(pack(len(part), request, 0, DATA, 0))
             flush(part)
+
+    def whole(body):
+        """Puts the frame of a response in out that has no more than this body, which goes beside it if it is long and there is room."""
+        if slot and SHARED_LEAST <= len(body) <= arena.slot:
+            arena.write(slot, body)
+            out.extend((pack(len(head) + SHARED_SIZE.size, request, len(head), SHARED, 0), head, SHARED_SIZE.pack(len(body))))
+        else:
+            out.extend((pack(len(head) + len(body), request, len(head), WHOLE, 0), head, body))
 
     def finish():
         nonlocal sent, complete
@@ -242,9 +250,9 @@ def responder(app, out, flush, patience, cancelled, debug):
                 raise TypeError('the blocks of a body must be bytes, not %s' % type(block).__name__)
         return b''.join(blocks)
 
-    def answer(number, method, environ):
-        nonlocal request, bodiless, head, length, sent, complete
-        request, bodiless, head, length, sent, complete = number, method == 'HEAD', None, UNDECLARED, -1, False
+    def answer(number, room, method, environ):
+        nonlocal request, slot, bodiless, head, length, sent, complete
+        request, slot, bodiless, head, length, sent, complete = number, room, method == 'HEAD', None, UNDECLARED, -1, False
         try:
             result = app(environ, start_response)
             if type(result) is not list and type(result) is not tuple:
@@ -253,8 +261,11 @@ def responder(app, out, flush, patience, cancelled, debug):
             body = result[0] if len(result) == 1 and type(result[0]) is bytes else joined(result)
             if head is not None and sent < 0 and not bodiless and (length == UNDECLARED or length == len(body)):
                 size = len(head) + len(body)
-                if size <= MAX_WHOLE:
+                if size < SHARED_LEAST:
                     out.extend((pack(size, request, len(head), WHOLE, 0), head, body))
+                    return
+                if size <= MAX_WHOLE:
+                    whole(body)
                     return
             if body:
                 if bodiless and length == UNDECLARED and head is not None:

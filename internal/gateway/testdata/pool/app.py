@@ -2,6 +2,8 @@
 
 import os
 import re
+import socket
+import struct
 import sys
 import threading
 import time
@@ -69,6 +71,20 @@ def answer(environ, start_response):
         body = environ['wsgi.input'].read()
         start_response('200 OK', plain + [('Content-Length', str(len(body)))])
         return [body]
+    if path == '/long':
+        start_response('200 OK', plain)
+        return [b'long' * 5000]
+    if path == '/dated-long':
+        start_response('200 OK', plain + [('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')])
+        return [b'long' * 5000]
+    if path == '/hang-up':
+        socket.socket(fileno=os.dup(3)).shutdown(socket.SHUT_RDWR)  # the worker's stream
+        sleeping()
+    if path == '/forged':
+        head = b'200 OK\r\n'
+        os.write(3, struct.pack('<IIIBBxx', len(head) + 4, 1, len(head), 12, 0) + head
+                 + struct.pack('<I', int(environ['QUERY_STRING'])))
+        sleeping()
     if path == '/unread':
         start_response('200 OK', plain)
         return [b'unread\n']

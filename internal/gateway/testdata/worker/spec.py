@@ -418,6 +418,37 @@ def input_reads(environ, start_response):
 
 
 @case
+def echo(environ, start_response):
+    start_response('200 OK', PLAIN)
+    return [environ['wsgi.input'].read()]
+
+
+@case
+def echo_declared(environ, start_response):
+    start_response('200 OK', PLAIN + [('Content-Length', environ['CONTENT_LENGTH'])])
+    return [environ['wsgi.input'].read()]
+
+
+@case
+def echo_generated(environ, start_response):
+    start_response('200 OK', PLAIN + [('Content-Length', environ['CONTENT_LENGTH'])])
+    return Closing('/echo-generated', [environ['wsgi.input'].read()])
+
+
+@case
+def echo_yielded(environ, start_response):
+    start_response('200 OK', PLAIN)
+    yield environ['wsgi.input'].read()
+
+
+@case
+def echo_twice(environ, start_response):
+    start_response('200 OK', PLAIN)
+    body = environ['wsgi.input'].read()
+    return [body, body]
+
+
+@case
 def input_iterates(environ, start_response):
     found = list(environ['wsgi.input'])
     start_response('200 OK', PLAIN)

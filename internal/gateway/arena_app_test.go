@@ -1,0 +1,182 @@
+//go:build linux
+
+package gateway_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"highball"
+	"highball/internal/gateway"
+	"highball/internal/servertest"
+)
+
+// post is a request whose body is of n bytes that no other request has.
+func post(path, mark string, n int) (request, body string) {
+	body = strings.Repeat(mark, n/len(mark)+1)[:n]
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", path, n, body), body
+}
+
+// slotsBack waits until nobody has a slot of the arena any more.
+func (r *running) slotsBack(t *testing.T) {
+	t.Helper()
+	servertest.Eventually(t, "all slots are back", func() bool { return r.app.SlotsUsed() == 0 })
+}
+
+// Bodies of any length come and go as they are, through the arena and beside it, and nothing of it is kept.
+func TestBodiesOfAnyLength(t *testing.T) {
+	sizes := []int{
+		1, gateway.SlotLeast - 1, gateway.SlotLeast, gateway.SlotLeast + 1, 100 << 10, gateway.SlotSize - 200, gateway.SlotSize, gateway.SlotSize + 1,
+		1 << 20, 1<<20 + 1,
+	}
+	for _, cfg := range []gateway.Config{{}, {Threads: 2}, {Preload: true}} {
+		for _, d := range []servertest.Driver{servertest.Loop, servertest.Goroutine} {
+			r := serve(t, d, new(highball.Server), cfg)
+			c := r.Dial(t)
+			for round := range 3 {
+				for _, n := range sizes {
+					request, body := post("/echo", fmt.Sprint(round, "-", n, " "), n)
+					c.Send(request)
+					if res := c.Receive("POST"); res.Status != 200 || res.Body != body {
+						t.Errorf("%+v, %d bytes: %d with %d bytes", cfg, n, res.Status, len(res.Body))
+					}
+				}
+				for range 3 { // the first of which has no slot
+					if res := c.Get("/long"); res.Status != 200 || res.Body != strings.Repeat("long", 5000) {
+						t.Errorf("%+v: %d with %d bytes", cfg, res.Status, len(res.Body))
+					}
+				}
+				c.Send("HEAD /long HTTP/1.1\r\nHost: h\r\n\r\n")
+				if res := c.Receive("HEAD"); res.Status != 200 || res.Value("Content-Length") != "20000" {
+					t.Errorf("%+v, HEAD: %d, %v", cfg, res.Status, res.Fields)
+				}
+				if res := c.Get("/dated-long"); res.Status != 200 || res.Body != strings.Repeat("long", 5000) {
+					t.Errorf("%+v, a head that is not prepared: %d with %d bytes", cfg, res.Status, len(res.Body))
+				}
+			}
+			r.slotsBack(t)
+		}
+	}
+}
+
+// When the arena has no slot left, all goes on without.
+func TestArenaInUse(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
+	c := r.Dial(t)
+	giveBack := r.app.TakeSlots()
+	for range 3 {
+		request, body := post("/echo", "abc", 100<<10)
+		c.Send(request)
+		if res := c.Receive("POST"); res.Status != 200 || res.Body != body {
+			t.Errorf("%d with %d bytes", res.Status, len(res.Body))
+		}
+	}
+	giveBack()
+	r.slotsBack(t)
+}
+
+// A body that its client does not finish gives its slot back, and so does what the client, or the deadline, ends.
+func TestSlotsComeBack(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		srv := new(highball.Server)
+		srv.Deadlines.Handler = 300 * time.Millisecond
+		r := serve(t, d, srv, gateway.Config{Workers: 2})
+		half, _ := post("/echo", "half", 100<<10)
+		c := r.Dial(t)
+		c.Send(half[:50_000])
+		servertest.Eventually(t, "it has a slot", func() bool { return r.app.SlotsUsed() == 1 })
+		c.Close()
+		r.slotsBack(t)
+
+		stuck, _ := post("/sleeping", "stuck", 100<<10)
+		c = r.Dial(t)
+		c.Send(stuck)
+		if res := c.Receive("POST"); res.Status != 504 {
+			t.Errorf("stuck: %d", res.Status)
+		}
+		r.slotsBack(t) // with the worker that had it
+
+		for _, path := range []string{"/die", "/fail", "/endless", "/file", "/missing"} {
+			request, _ := post(path, "any", 100<<10)
+			c = r.Dial(t)
+			c.Send(request)
+			if path != "/endless" {
+				c.Receive("POST")
+			}
+			c.Close()
+			r.slotsBack(t)
+		}
+	})
+}
+
+// A worker that is at a request when it closes its stream keeps the slot until it has ended: it may still write there.
+func TestSlotOfAWorkerThatIsLost(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{Threads: 2, Workers: 1})
+	pid := atoi(t, r.Dial(t).Get("/pid").Body)
+	c := r.Dial(t)
+	request, _ := post("/hang-up", "x", 100<<10)
+	c.Send(request)
+	if res := c.Receive("POST"); res.Status != 502 {
+		t.Errorf("%d", res.Status)
+	}
+	r.slotsBack(t)
+	if err := syscall.Kill(pid, 0); err != syscall.ESRCH {
+		t.Errorf("its slot is back while it lives: %v", err)
+	}
+}
+
+// A worker that answers with what is in no slot of its own is ended, and only its request fails.
+func TestForgedSlot(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		r := serve(t, d, new(highball.Server), gateway.Config{})
+		c := r.Dial(t)
+		if res := c.Get("/forged?100"); res.Status != 502 && res.Status != 500 {
+			t.Errorf("without a slot: %d %.100q", res.Status, res.Body)
+		}
+		await(t, r.log, "breaks the protocol")
+		request, _ := post(fmt.Sprintf("/forged?%d", gateway.SlotSize+1), "x", 100<<10)
+		c = r.Dial(t)
+		c.Send(request)
+		if res := c.Receive("POST"); res.Status != 502 && res.Status != 500 {
+			t.Errorf("beyond the slot: %d %.100q", res.Status, res.Body)
+		}
+		r.slotsBack(t)
+		if res := r.Dial(t).Get("/text"); res.Status != 200 {
+			t.Errorf("afterwards: %d", res.Status)
+		}
+	})
+}
+
+// Many clients at once, some of which leave: each gets its own bytes.
+func TestBodiesDoNotMix(t *testing.T) {
+	for _, cfg := range []gateway.Config{{Workers: 2}, {Threads: 4}} {
+		r := serve(t, servertest.Loop, new(highball.Server), cfg)
+		var all sync.WaitGroup
+		for n := range 24 {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(n), 1))
+				c := r.Dial(t)
+				for round := range 20 {
+					request, body := post("/echo", fmt.Sprint(n, ".", round, " "), 1+random.IntN(gateway.SlotSize+gateway.SlotSize/4))
+					c.Send(request)
+					if random.IntN(6) == 0 {
+						c.Close()
+						c = r.Dial(t)
+						continue
+					}
+					if res := c.Receive("POST"); res.Status != 200 || res.Body != body {
+						t.Errorf("client %d, request %d: %d with %d bytes of %d", n, round, res.Status, len(res.Body), len(body))
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		r.slotsBack(t)
+	}
+}
