@@ -251,7 +251,8 @@ def filler(loads):
 
 # --- Serving ----------------------------------------------------------------------------------------------------------
 
-COALESCE = 0.001  # seconds for which a response may wait for others, to leave with them
+COALESCE = 0.002  # seconds for which a response may wait for others, to leave with them
+QUICK = 0.0005     # seconds; a response that took longer to make waits for none: little would be saved, and the next may be like it
 SLOW = 0.01        # seconds; a request that takes longer makes WARY others not wait: longer than a time slice of the system
 WARY = 4096
 GLANCE = 0.01      # seconds between two looks whether a response that is being made is still wanted
@@ -343,7 +344,7 @@ def serve(app, loads, base, debug, seats):
             patience[0] = WARY
         elif patience[0]:
             patience[0] -= 1
-        if not more or patience[0] or now - since > COALESCE:
+        if not more or patience[0] or now - since > COALESCE or now - began > QUICK:
             flush()
         began = now
         if flags & IN_FILE:
