@@ -34,7 +34,12 @@ const (
 func run(ctx context.Context, args []string, std stdio, environ []string) int {
 	root := newRoot(std, environ)
 	root.SetArgs(args)
+	words := &speaker{to: std.out}
+	root.SetOut(words) // help and the like, of which nobody else tells that it was not written
 	err := root.ExecuteContext(ctx)
+	if err == nil && words.err != nil {
+		err = words.err
+	}
 	var usage *app.UsageError
 	var nobody *app.NotRunningError
 	switch {
@@ -51,4 +56,19 @@ func run(ctx context.Context, args []string, std stdio, environ []string) int {
 	}
 	fmt.Fprintln(std.err, app.Message(err))
 	return exitFailure
+}
+
+// speaker remembers that something could not be said.
+type speaker struct {
+	to  io.Writer
+	err error // the first
+}
+
+// Write implements io.Writer.
+func (s *speaker) Write(p []byte) (int, error) {
+	n, err := s.to.Write(p)
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+	return n, err
 }
