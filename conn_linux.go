@@ -103,6 +103,9 @@ func (c *conn) Input(b []byte) {
 
 // endInput sends the answers of a turn, which stand in x.out, and does what is next; own is x's buffer for other times.
 func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
+	if next == stepFile {
+		rest, next = c.sendFile(x, rest)
+	}
 	out := x.out
 	x.out, c.engine.out = own, out[:0]
 	switch next {
@@ -150,6 +153,7 @@ const (
 	stepYield              // there is more, for the next turn
 	stepServe              // a goroutine is needed
 	stepLater              // its answer comes later
+	stepFile               // what was answered goes on with a file
 	stepClose              // after what was answered
 	stepLinger             // likewise, and the client may have sent more
 	stepAbort              // cut, after what was answered before
@@ -183,6 +187,8 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 			return b, stepLater
 		case !taken:
 			return b, stepServe
+		case x.rest.there():
+			return b, stepFile
 		}
 		b = b[size:]
 		there = c.engine.mark // what was sent ahead begins when its turn comes
@@ -223,6 +229,14 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	if st.inline != nil {
 		taken, err = c.handleInline(x)
+		switch {
+		case !x.rest.there():
+		case taken && err == nil:
+			x.rest.start = mark
+			return true, nil // sendFile does what is left to do
+		default:
+			x.rest.drop()
+		}
 	}
 	if !taken {
 		x.res.header.Reset()

@@ -33,6 +33,7 @@ type exchange struct {
 	off int
 	out []byte // to be sent, before anything else
 
+	rest     fileRest   // of an inline answer
 	framing  h1.Framing // of the response
 	begun    int64      // when the head was complete, on the server's clock
 	timing   stopwatch  // runs where somebody wants to know

@@ -22,6 +22,7 @@ type waitingFor struct {
 	serial  uint32                              // the one that counts, see Later; never begins anew
 	left    bool                                // pending has heard that the client left
 	serve   func(w *Response, r *Request) error // answers as soon as the answers before it are written
+	begun   bool                                // serve goes on with an answer that has begun
 }
 
 // use does what a letter says, on the loop of its connection.
@@ -206,9 +207,12 @@ func (c *conn) detachLater() {
 // continues reports whether there is a continuation.
 func (c *conn) continues() bool { return c.await.serve != nil }
 
+// resumes reports whether it goes on with an answer of which the client has got some already.
+func (c *conn) resumes() bool { return c.await.begun }
+
 // continuation returns what answers the request in the handler's place, if a Later said so.
 func (c *conn) continuation() (f func(w *Response, r *Request) error) {
-	f, c.await.serve = c.await.serve, nil
+	f, c.await.serve, c.await.begun = c.await.serve, nil, false
 	return f
 }
 

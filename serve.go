@@ -68,7 +68,11 @@ func (c *conn) answer(x *exchange) bool {
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.beginSeeing()
-	c.phase.Store(phaseOpen) // not before the deadline finds a request to speak of
+	phase := uint32(phaseOpen)
+	if c.resumes() {
+		phase = phaseStarted
+	}
+	c.phase.Store(phase) // not before the deadline finds a request to speak of
 	if !c.looped() {
 		c.link.SetTimeout(c.srv.settings().deadlines.Handler) // a loop has set it, and looks again at one that finds no phase
 	}

@@ -30,8 +30,10 @@ func (i *inlined) ServeInline(w *highball.Response, r *highball.Request) bool {
 }
 
 func TestInline(t *testing.T) {
+	large := strings.Repeat("0123456789", maxCached/5)
 	root := folderWith(t, map[string]string{
-		"index.html": "home", "a.txt": "plain", "a.txt.gz": "coded", "dir/": "", "big.bin": strings.Repeat("x", maxCached+1),
+		"index.html": "home", "a.txt": "plain", "a.txt.gz": "coded", "dir/": "", "big.bin": large, "big.bin.gz": large[:maxCached+1],
+		"huge.bin": strings.Repeat("x", maxInline+1),
 	})
 	site := &inlined{Site: newSite(t, Config{Root: root, Now: newClock().time})}
 	c := serve(t, site)
@@ -67,7 +69,17 @@ func TestInline(t *testing.T) {
 		{"GET", "/a.txt", []string{"Accept-Encoding: identity;q=0"}, false, 406, "-"},
 		{"OPTIONS", "/a.txt", nil, false, 204, ""},
 		{"DELETE", "/a.txt", nil, false, 405, "-"},
-		{"GET", "/big.bin", nil, false, 200, "-"},
+		{"GET", "/big.bin", nil, true, 200, large},
+		{"GET", "/big.bin?x=y", nil, true, 200, large},
+		{"GET", "/big.bin", []string{"Accept-Encoding: gzip"}, false, 200, large[:maxCached+1]}, // it was not sent before
+		{"GET", "/big.bin", []string{"Accept-Encoding: gzip"}, true, 200, large[:maxCached+1]},
+		{"HEAD", "/big.bin", nil, false, 200, ""},
+		{"GET", "/big.bin", []string{"Range: bytes=1-2"}, false, 206, "12"},
+		{"GET", "/big.bin", []string{"If-None-Match: *"}, false, 304, ""},
+		{"GET", "/big.bin", []string{"If-Match: \"x\""}, false, 412, "-"},
+		{"GET", "/big.bin", []string{date}, false, 304, ""},
+		{"GET", "/big.bin", []string{"Accept-Encoding: identity;q=0, br"}, false, 406, "-"},
+		{"GET", "/huge.bin", nil, false, 200, "-"},
 		{"GET", "/dir/", nil, false, 403, "-"},
 	}
 	for _, test := range tests {
@@ -75,8 +87,42 @@ func TestInline(t *testing.T) {
 		before := site.yes.Load()
 		a := c.do(t, test.method, test.target, "", test.fields...)
 		if inline := site.yes.Load() > before; inline != test.inline || a.status != test.status || test.body != "-" && a.body != test.body {
-			t.Errorf("%s %s %q: inline %v, %d %q", test.method, test.target, test.fields, inline, a.status, a.body)
+			t.Errorf("%s %s %q: inline %v, %d %.40q", test.method, test.target, test.fields, inline, a.status, a.body)
 		}
+	}
+}
+
+// What was not sent whole just before may not be in memory, and so is not sent on a loop.
+func TestInlineOfWhatWasNotSent(t *testing.T) {
+	root := folderWith(t, map[string]string{"big.bin": strings.Repeat("x", maxCached+1)})
+	now := newClock()
+	site := &inlined{Site: newSite(t, Config{Root: root, Now: now.time})}
+	c := serve(t, site)
+	for n, step := range []struct {
+		method, fields string
+		wait           time.Duration
+		inline         bool
+	}{
+		{"HEAD", "", 0, false},
+		{"GET", "Range: bytes=0-1", 0, false},
+		{"GET", "", 0, false},
+		{"GET", "", 0, true},
+		{"GET", "", maxAge, false},
+		{"GET", "", 0, true},
+	} {
+		now.advance(step.wait)
+		before := site.yes.Load()
+		var fields []string
+		if step.fields != "" {
+			fields = append(fields, step.fields)
+		}
+		c.do(t, step.method, "/big.bin", "", fields...)
+		if inline := site.yes.Load() > before; inline != step.inline {
+			t.Errorf("request %d: inline %v", n, inline)
+		}
+	}
+	if n := site.Lookups().Large; n != 6 {
+		t.Errorf("%d answers from a large file", n)
 	}
 }
 

@@ -36,6 +36,12 @@ func (o *opened) take() bool {
 	}
 }
 
+// Close implements io.Closer: it counts a user out.
+func (o *opened) Close() error {
+	o.give()
+	return nil
+}
+
 // give counts a user out.
 func (o *opened) give() {
 	if o.users.Add(-1) == 0 {
@@ -81,6 +87,34 @@ func (o *opened) changed() bool {
 	return false
 }
 
+// maxInline is the size up to which an open file is sent on an event loop, which has others to serve.
+const maxInline = 256 << 10
+
+// sendOpened answers GET inline with a whole file that is open, and in memory: it was sent just before. Whatever is not that simple is for Serve.
+func (s *Site) sendOpened(w *highball.Response, r *highball.Request, now time.Time) bool {
+	if r.Method() != "GET" {
+		return false
+	}
+	found, ok := s.opened.get(r.Path(), now)
+	if !ok {
+		return false
+	}
+	fields := r.Header()
+	rep := found.chosen(fields)
+	if rep == nil || !rep.simple() || fields.Has("Range") || conditionsOf(fields) != (conditions{}) ||
+		!w.SendFileInline(rep.head, rep.file, rep.fd, found.shared) {
+		found.close()
+		return false
+	}
+	s.lookups.large.Add(1)
+	return true
+}
+
+// simple reports whether sending the file holds nobody up.
+func (rep *representation) simple() bool {
+	return rep.local && rep.warm.Load() && rep.version.size <= maxInline
+}
+
 // prepareHeads makes the heads of the whole answers with a file.
 func (s *Site) prepareHeads(f *resource) bool {
 	for _, rep := range f.variants {
@@ -94,6 +128,7 @@ func (s *Site) prepareHeads(f *resource) bool {
 		if rep.head, err = highball.Prepare(http.StatusOK, &h, nil); err != nil {
 			return false
 		}
+		rep.local = isLocal(rep.fd)
 	}
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"highball"
@@ -86,7 +87,9 @@ type representation struct {
 	coding    coding
 	mediaType string
 
-	head *highball.Prepared // of a whole answer, if it was worth the making
+	head  *highball.Prepared // of a whole answer, if it was worth the making
+	local bool               // where head is there: it lies on a file system that waits for nobody else
+	warm  atomic.Bool        // all of it was sent with that head, and so is in memory
 }
 
 // lookup finds out what a canonical path stands for. The caller closes the result.
@@ -265,19 +268,27 @@ func (s *Site) describeUnmodified(h *highball.Header, rep *representation, f *re
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// serveFile answers GET and HEAD with a file.
-func (s *Site) serveFile(w *highball.Response, r *highball.Request, f *resource) error {
-	fields := r.Header()
+// chosen returns the representation that a client prefers, or nil if it accepts none.
+func (f *resource) chosen(fields *highball.Header) *representation {
 	weights := anyCoding
 	if accept, ok := fields.Joined("Accept-Encoding"); ok {
 		weights = parseAcceptEncoding(accept)
 	}
-	chosen, ok := weights.best(func(c coding) bool { return f.variants[c] != nil })
+	c, ok := weights.best(func(c coding) bool { return f.variants[c] != nil })
 	if !ok {
+		return nil
+	}
+	return f.variants[c]
+}
+
+// serveFile answers GET and HEAD with a file.
+func (s *Site) serveFile(w *highball.Response, r *highball.Request, f *resource) error {
+	fields := r.Header()
+	rep := f.chosen(fields)
+	if rep == nil {
 		w.Header().Add("Vary", "Accept-Encoding")
 		return s.refuse(w, http.StatusNotAcceptable)
 	}
-	rep := f.variants[chosen]
 	conditions := conditionsOf(fields)
 	switch conditions.evaluate(r.Method(), rep.validators) {
 	case failed:
@@ -302,7 +313,11 @@ func (s *Site) serveFile(w *highball.Response, r *highball.Request, f *resource)
 		}
 	}
 	if rep.head != nil && w.Header().Len() == 0 {
-		return w.SendFileAs(rep.head, rep.file, 0)
+		err := w.SendFileAs(rep.head, rep.file, 0)
+		if err == nil && r.Method() == "GET" {
+			rep.warm.Store(true)
+		}
+		return err
 	}
 	s.describe(w.Header(), rep, f)
 	w.SetContentLength(size)

@@ -66,8 +66,11 @@ func (s *Site) ServeInline(w *highball.Response, r *highball.Request) bool {
 	if m := r.Method(); m != "GET" && m != "HEAD" {
 		return false
 	}
-	e := s.cache.get(r.Path())
-	return e != nil && e.fresh(s.cfg.Now()) && e.answer(s, w, r)
+	now := s.cfg.Now()
+	if e := s.cache.get(r.Path()); e != nil {
+		return e.fresh(now) && e.answer(s, w, r)
+	}
+	return s.sendOpened(w, r, now)
 }
 
 // Serve implements highball.Handler.
