@@ -168,11 +168,11 @@ func (n *node[V]) overlapping(segs []segment, visit func(leaf[V])) {
 		visit(n.end)
 	case rest:
 		visit(n.end)
-		for _, c := range n.children() {
+		for c := range n.children {
 			c.all(visit)
 		}
 	case wildcard:
-		for _, c := range n.children() {
+		for c := range n.children {
 			c.overlapping(segs[1:], visit)
 		}
 	case literal:
@@ -190,21 +190,19 @@ func (n *node[V]) all(visit func(leaf[V])) {
 	visit(n.here)
 	visit(n.end)
 	visit(n.rest)
-	for _, c := range n.children() {
+	for c := range n.children {
 		c.all(visit)
 	}
 }
 
-// children returns the nodes one segment below n, in no particular order.
-func (n *node[V]) children() []*node[V] {
-	var list []*node[V]
-	for _, s := range n.literals.slots {
-		if s.node != nil {
-			list = append(list, s.node)
+// children yields the nodes one segment below n, in no particular order.
+func (n *node[V]) children(yield func(*node[V]) bool) {
+	for i := range n.literals.slots {
+		if c := n.literals.slots[i].node; c != nil && !yield(c) {
+			return
 		}
 	}
 	if n.wildcard != nil {
-		list = append(list, n.wildcard)
+		yield(n.wildcard)
 	}
-	return list
 }

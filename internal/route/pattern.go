@@ -83,7 +83,10 @@ func (p *parser) parse() error {
 // parseMethod reads the method, if there is one, and returns the index of what
 // follows it.
 func (p *parser) parseMethod() (int, error) {
-	blank := strings.IndexAny(p.text, " \t")
+	blank := strings.IndexByte(p.text, ' ')
+	if tab := strings.IndexByte(p.text, '\t'); tab >= 0 && (blank < 0 || tab < blank) {
+		blank = tab
+	}
 	if blank < 0 {
 		return 0, nil
 	}
@@ -114,6 +117,7 @@ func isMethodByte(c byte) bool {
 
 // parsePath reads the segments from the index at, where there is a slash.
 func (p *parser) parsePath(at int) error {
+	p.pattern.segments = make([]segment, 0, strings.Count(p.text[at:], "/"))
 	for at < len(p.text) {
 		at++
 		if at == len(p.text) {

@@ -34,25 +34,26 @@ func (t *Tree[V]) Add(pattern string, value V) error {
 	if err != nil {
 		return err
 	}
-	s := t.addSite(p.host)
+	added := &route[V]{Pattern: p, value: value, order: t.patterns, tail: p.last().kind}
+	s := t.addSite(added.host)
 
 	// Of several conflicts the earliest pattern is named, so that the error does
 	// not depend on the order in which a map is walked.
 	var earliest *route[V]
 	var how relation
-	s.root.overlapping(p.segments, func(l leaf[V]) {
+	s.root.overlapping(added.segments, func(l leaf[V]) {
 		for r := l.first; r != nil; r = r.next {
-			if rel, ok := p.conflict(&r.Pattern); ok && (earliest == nil || r.order < earliest.order) {
+			if rel, ok := added.conflict(&r.Pattern); ok && (earliest == nil || r.order < earliest.order) {
 				earliest, how = r, rel
 			}
 		}
 	})
 	if earliest != nil {
-		return conflictError(&p, &earliest.Pattern, how)
+		return conflictError(&added.Pattern, &earliest.Pattern, how)
 	}
 
-	l := s.root.leaf(p.segments)
-	l.first = &route[V]{Pattern: p, value: value, order: t.patterns, next: l.first, tail: p.last().kind}
+	l := s.root.leaf(added.segments)
+	added.next, l.first = l.first, added
 	t.patterns++
 	return nil
 }
