@@ -29,7 +29,8 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 	if len(body) > 0 && bodyless(status) {
 		return nil, fmt.Errorf("highball: a response of status %d has no body", status)
 	}
-	p := &Prepared{status: status, body: body, line: h1.AppendStatusLine(nil, status)}
+	head := h1.AppendStatusLine(make([]byte, 0, sizeOf(header)), status)
+	p := &Prepared{status: status, body: body, line: head[:len(head):len(head)], fields: head[len(head):]}
 	counted := false
 	if header != nil {
 		for name, value := range header.All() {
@@ -55,6 +56,17 @@ func Prepare(status int, header *Header, body []byte) (*Prepared, error) {
 		p.fields = h1.AppendField(p.fields, "Content-Length", strconv.Itoa(len(body)))
 	}
 	return p, nil
+}
+
+// sizeOf returns how many bytes the head of a prepared response has, or a few more.
+func sizeOf(header *Header) int {
+	n := len("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 1234567890\r\n")
+	if header != nil {
+		for i := range header.fields {
+			n += len(header.fields[i].Name) + len(header.fields[i].Value) + len(": \r\n")
+		}
+	}
+	return n
 }
 
 // checkPrepared refuses a field that cannot be sent, or not by a handler.

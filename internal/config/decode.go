@@ -27,6 +27,7 @@ type decoder struct {
 	secrets    []string          // files that stand for a value
 	listens                      // what the sites say about where they answer
 	pools                        // what the sites' routes lead to
+	routeForm
 }
 
 func newDecoder(main folder, environ []string) *decoder {

@@ -31,14 +31,16 @@ func variables(environ []string) map[string]string {
 // expand puts variables into all strings of a table, except where "${" has a meaning of its own. The path is that of the table's keys.
 func (d *decoder) expand(t *table, path string) {
 	for _, e := range t.entries {
-		if at := path + e.key; at != "site.rewrite.to" {
-			d.expandValue(&e.value, at+".")
+		if e.key != "to" || path != "site.rewrite." {
+			d.expandValue(&e.value, path)
 		}
 	}
 }
 
+// expandValue does it in a value of a table at path.
 func (d *decoder) expandValue(v *value, path string) {
-	if v.kind == unstable.String {
+	switch {
+	case v.kind == unstable.String:
 		v.secret = strings.HasPrefix(v.text, secretPrefix)
 		expanded, err := d.expandText(v.text)
 		if err != nil {
@@ -47,12 +49,21 @@ func (d *decoder) expandValue(v *value, path string) {
 			return
 		}
 		v.text = expanded
-	}
-	for i := range v.items {
-		d.expandValue(&v.items[i], path)
-	}
-	if v.table != nil {
-		d.expand(v.table, path)
+	case v.table != nil:
+		d.expand(v.table, path+v.key+".")
+	default:
+		below := "" // made once for all: there may be very many
+		for i := range v.items {
+			item := &v.items[i]
+			if item.table == nil {
+				d.expandValue(item, path)
+				continue
+			}
+			if below == "" {
+				below = path + v.key + "."
+			}
+			d.expand(item.table, below)
+		}
 	}
 }
 

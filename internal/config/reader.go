@@ -12,7 +12,8 @@ type reader struct {
 	parser   unstable.Parser
 	text     string
 	root     *table
-	doubtful bool // the text may have a fault
+	doubtful bool   // the text may have a fault
+	latest   *entry // array of tables that was begun
 	place
 
 	tables  []table // that are not in use yet, as are the following
@@ -59,7 +60,7 @@ func (r *reader) header(header *unstable.Node) *table {
 			into = r.descend(into, e, name, at)
 		case header.Kind == unstable.ArrayTable:
 			if e == nil {
-				e = r.put(into, name, at, value{pos: at, kind: unstable.Array})
+				e = r.array(into, name, at)
 			} else if e.value.kind != unstable.Array || e.value.open() == nil {
 				r.doubtful = true
 			}
@@ -71,6 +72,16 @@ func (r *reader) header(header *unstable.Node) *table {
 		}
 	}
 	return into
+}
+
+// array puts an array of tables into a table. As a rule there are as many in it as in the one before.
+func (r *reader) array(into *table, name string, at Pos) *entry {
+	usual := 0
+	if r.latest != nil {
+		usual = len(r.latest.value.items)
+	}
+	r.latest = r.put(into, name, at, value{pos: at, kind: unstable.Array, items: make([]value, 0, usual)})
+	return r.latest
 }
 
 // descend returns the table at a key of another, of which e is the entry. It is made if there is no entry. Of an array of tables it is the

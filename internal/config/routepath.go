@@ -46,7 +46,7 @@ func checkRoutePath(s string) error {
 		return fault(`it begins with a slash, such as "/static"`, "%q is not the path of a URL", s)
 	case strings.ContainsAny(s, "?#%\\{}* ") || strings.IndexFunc(s, isControl) >= 0:
 		return fault(`write it without escapes, patterns, queries and spaces, such as "/static"`, "%q cannot be the path of a route", s)
-	case strings.TrimSuffix(clean, "/")+"/" != strings.TrimSuffix(s, "/")+"/":
+	case strings.TrimSuffix(clean, "/") != strings.TrimSuffix(s, "/"):
 		return fault("", "%q is never what a path begins with; did you mean %q?", s, clean)
 	}
 	return nil

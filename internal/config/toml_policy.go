@@ -75,8 +75,13 @@ func (d *decoder) checkPolicy(t *table, p *Policy) {
 // checkUserRates checks that the users whose requests are counted have names somewhere in a site.
 func (d *decoder) checkUserRates(t *table, s *Site) {
 	named := func(p *Policy) bool { return p.Auth != nil && !p.Auth.Off }
-	if named(&s.Policy) || slices.ContainsFunc(s.Routes, func(r Route) bool { return named(&r.Policy) }) {
+	if named(&s.Policy) {
 		return
+	}
+	for i := range s.Routes {
+		if named(&s.Routes[i].Policy) {
+			return
+		}
 	}
 	check := func(t *table) {
 		if rate := t.find("rate"); rate != nil && rate.value.table != nil {

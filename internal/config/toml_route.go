@@ -45,6 +45,22 @@ func (d *decoder) route(r *Route, t *routeText) []field {
 	)
 }
 
+// routeForm is what a route is read into, and its keys. There is one for all: there may be very many routes.
+type routeForm struct {
+	route Route
+	said  routeText
+	known []field
+}
+
+// form returns a form with what was read into it last.
+func (d *decoder) form() (*Route, *routeText, []field) {
+	f := &d.routeForm
+	if f.known == nil {
+		f.known = d.route(&f.route, &f.said)
+	}
+	return &f.route, &f.said, f.known
+}
+
 // targets returns the keys that say what a route leads to.
 func targets() []string {
 	return []string{"app", "wsgi", "root", "cgi", "classes", "redirect", "respond", "metrics", "status"}
@@ -72,28 +88,26 @@ func (d *decoder) routes(s *Site) func(value) {
 			d.mismatch(v, "[[site.route]] in two pairs of brackets, for there can be several")
 			return
 		}
-		var r Route
-		var t routeText
-		known := d.route(&r, &t) // one table for all: there may be very many routes
+		r, t, known := d.form()
 		s.Routes = slices.Grow(s.Routes, len(v.items))
 		paths := make(map[string]bool, len(v.items)) // of the routes so far
 		patterns := false                            // are among them
 		for _, item := range v.items {
-			r, t = Route{Pos: item.pos}, routeText{}
+			*r, *t = Route{Pos: item.pos}, routeText{}
 			before := len(d.errs)
 			d.fields(item, "[[site.route]]", known...)
 			if item.table == nil {
 				continue
 			}
-			d.checkRoute(item.table, &r, &t, len(d.errs) == before)
+			d.checkRoute(item.table, r, t, len(d.errs) == before)
 			d.checkPolicy(item.table, &r.Policy)
 			if r.Path != "" {
 				pattern := IsPattern(r.Path)
 				if pattern || patterns || paths[r.Path] { // else none of the others can be in its way
-					d.checkPath(item.table, &r, s)
+					d.checkPath(item.table, r, s)
 				}
 				paths[r.Path], patterns = true, patterns || pattern
-				s.Routes = append(s.Routes, r)
+				s.Routes = append(s.Routes, *r)
 			}
 		}
 	}
@@ -138,24 +152,26 @@ func (d *decoder) checkRoute(t *table, r *Route, said *routeText, sound bool) {
 
 // target returns the key that says what a route leads to, "" if that is not clear.
 func (d *decoder) target(t *table, r *Route) string {
-	var given []*entry
+	all := targets()
+	first, more := "", false
 	for _, e := range t.entries {
-		if slices.Contains(targets(), e.key) && e.key != "status" {
-			given = append(given, e)
+		switch {
+		case e.key == "status" || !slices.Contains(all, e.key):
+		case first == "":
+			first = e.key
+		default:
+			more = true
+			d.errs.add(e.pos, fmt.Sprintf("this route has %s already, and %s too", first, e.key), "give each a route of its own")
 		}
 	}
 	switch {
-	case len(given) > 1:
-		for _, e := range given[1:] {
-			d.errs.add(e.pos, fmt.Sprintf("this route has %s already, and %s too", given[0].key, e.key), "give each a route of its own")
-		}
+	case more:
 		return ""
-	case len(given) == 1:
-		return given[0].key
+	case first != "":
+		return first
 	case t.find("status") != nil:
 		return "status"
 	}
-	all := targets()
 	for _, e := range t.entries {
 		if e.key != "path" && nearest(e.key, all) != "" {
 			return "" // misspelt, which was said
@@ -326,11 +342,11 @@ func (d *decoder) cache(into **time.Duration) func(value) {
 
 // parseLocation checks the target of a redirect, which ends up in a header field (RFC 9110, section 10.2.2).
 func parseLocation(s string) (string, error) {
-	_, err := url.Parse(s)
+	u, err := url.Parse(s)
 	if err != nil || s == "" || strings.IndexFunc(s, notPrintable) >= 0 || strings.ContainsAny(s, " \"<>\\^`{|}") {
 		return "", fault(`write it as browsers get it, such as "/new/" or "https://example.org/"`, "%q is not a URL", s)
 	}
-	if u, _ := url.Parse(s); !strings.HasPrefix(s, "/") && u.Scheme == "" {
+	if !strings.HasPrefix(s, "/") && u.Scheme == "" {
 		return "", fault(fmt.Sprintf("write %q for a path, or begin with https://", "/"+s), "%q is neither a path nor a URL", s)
 	}
 	return s, nil

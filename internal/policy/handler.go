@@ -17,6 +17,11 @@ func New(cfg Config, next highball.Handler) (highball.Handler, error) {
 	if cfg.saysNothing() {
 		return next, nil
 	}
+	return build(cfg, next)
+}
+
+// build is New for a Config that says something.
+func build(cfg Config, next highball.Handler) (highball.Handler, error) {
 	h := &handler{next: next, maxBody: cfg.MaxBody, deadline: cfg.Deadline, clock: cfg.Clock}
 	h.inline, _ = next.(highball.InlineHandler)
 	h.later, _ = next.(highball.LaterHandler)
@@ -29,8 +34,8 @@ func New(cfg Config, next highball.Handler) (highball.Handler, error) {
 	if cfg.Shared == nil {
 		cfg.Shared = new(Shared)
 	}
-	for _, build := range []func(*Config) error{h.buildMaintenance, h.buildAccess, h.buildRate, h.buildAuth, h.buildEditor, h.buildPrefix} {
-		if err := build(&cfg); err != nil {
+	for _, part := range []func(*Config) error{h.buildMaintenance, h.buildAccess, h.buildRate, h.buildAuth, h.buildEditor, h.buildPrefix} {
+		if err := part(&cfg); err != nil {
 			return nil, fmt.Errorf("policy: %w", err)
 		}
 	}
