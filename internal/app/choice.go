@@ -13,7 +13,7 @@ func choice(places []*place) (highball.Handler, error) {
 	if len(places) == 1 && places[0].methods == nil {
 		return places[0].handler, nil
 	}
-	c := &byMethod{of: make(map[string]highball.Handler)}
+	c := new(byMethod)
 	for _, p := range places {
 		if p.methods == nil {
 			if c.other != nil {
@@ -22,18 +22,18 @@ func choice(places []*place) (highball.Handler, error) {
 			c.other = p.handler
 		}
 		for _, method := range p.methods {
-			if c.of[method] != nil {
+			if c.named(method) != nil {
 				return nil, fmt.Errorf("two routes are for %s %q", method, p.host+p.path)
 			}
-			c.of[method] = p.handler
+			c.of = append(c.of, methodHandler{method, p.handler})
 		}
 	}
-	if get := c.of["GET"]; get != nil && c.of["HEAD"] == nil {
-		c.of["HEAD"] = get
+	if get := c.named("GET"); get != nil && c.named("HEAD") == nil {
+		c.of = append(c.of, methodHandler{"HEAD", get})
 	}
-	var allow []string
-	for method := range c.of {
-		allow = append(allow, method)
+	allow := make([]string, len(c.of))
+	for i := range c.of {
+		allow[i] = c.of[i].method
 	}
 	slices.Sort(allow)
 	c.allow = strings.Join(allow, ", ")
@@ -42,9 +42,15 @@ func choice(places []*place) (highball.Handler, error) {
 
 // byMethod chooses among handlers by the method. Without one for the others they are refused.
 type byMethod struct {
-	of    map[string]highball.Handler
+	of    []methodHandler  // a few
 	other highball.Handler // or nil
 	allow string
+}
+
+// methodHandler is what answers requests of a method.
+type methodHandler struct {
+	method  string
+	handler highball.Handler
 }
 
 var (
@@ -52,9 +58,19 @@ var (
 	_ highball.LaterHandler  = (*byMethod)(nil)
 )
 
+// named returns the handler of those that name a method, or nil.
+func (c *byMethod) named(method string) highball.Handler {
+	for i := range c.of {
+		if c.of[i].method == method {
+			return c.of[i].handler
+		}
+	}
+	return nil
+}
+
 // find returns the handler of a method, or nil.
 func (c *byMethod) find(method string) highball.Handler {
-	if h := c.of[method]; h != nil {
+	if h := c.named(method); h != nil {
 		return h
 	}
 	return c.other

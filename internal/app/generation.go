@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"highball"
@@ -13,7 +14,8 @@ import (
 // puts it in the place of the present one, which is done away with when the last request that it has begun is over. Applications
 // that are the same in both belong to both.
 type generation struct {
-	config  *config.Config
+	config  *config.Config // of one that can be read again without its routes
+	limits  highball.Limits
 	sites   *sites
 	apps    applications
 	handler highball.Handler
@@ -26,7 +28,7 @@ type generation struct {
 }
 
 func newGeneration(c *config.Config) *generation {
-	return &generation{config: c, quiet: make(chan struct{}, 1)}
+	return &generation{config: c, limits: limits(c), quiet: make(chan struct{}, 1)}
 }
 
 // answer has h answer the requests of the generation.
@@ -34,6 +36,17 @@ func (g *generation) answer(h highball.Handler) {
 	g.handler = h
 	g.inline, _ = h.(highball.InlineHandler)
 	g.later, _ = h.(highball.LaterHandler)
+}
+
+// thin gives up what has led to the handler and is asked for no more. Of very many routes it is as much as the handler itself.
+func (g *generation) thin() {
+	g.sites.places = nil
+	c := *g.config
+	c.Sites = slices.Clone(c.Sites)
+	for i := range c.Sites {
+		c.Sites[i].Routes = nil
+	}
+	g.config = &c
 }
 
 func (g *generation) leave() {
@@ -75,6 +88,9 @@ func (a *App) generate(c *config.Config, before *generation) (*generation, error
 		var h highball.Handler
 		if h, err = g.sites.handler(); err == nil {
 			g.answer(h)
+			if a.source.file != "" {
+				g.thin()
+			}
 			return g, nil
 		}
 	}

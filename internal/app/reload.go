@@ -147,10 +147,10 @@ func (a *App) change(ctx context.Context, c *config.Config, before *generation) 
 	}
 	a.hold(next)
 	a.front.show(next)
-	a.configure(c)
+	a.configure(next)
 	if err := a.server.Begin(); err != nil {
 		a.front.show(before)
-		a.configure(before.config)
+		a.configure(before)
 		a.server.Quiesce()
 		a.retire(next)
 		return errors.Join(err, a.unlisten(addresses.added), a.logs.drop(logs))
@@ -180,10 +180,10 @@ func (a *App) explain(err error) error {
 	return at(failed.app.from.Pos, fmt.Errorf("the application %s does not start: %w", quoted(failed.app.name), failed.err))
 }
 
-// configure has the server keep to c in what concerns no site.
-func (a *App) configure(c *config.Config) {
-	a.level.Set(level(c.Debug))
-	if err := a.server.Reconfigure(highball.Deadlines(c.Timeouts), limits(c)); err != nil {
+// configure has the server keep to g in what concerns no site.
+func (a *App) configure(g *generation) {
+	a.level.Set(level(g.config.Debug))
+	if err := a.server.Reconfigure(highball.Deadlines(g.config.Timeouts), g.limits); err != nil {
 		a.log.Error("the deadlines and limits could not be changed", "error", err)
 	}
 }

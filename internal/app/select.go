@@ -109,11 +109,7 @@ func (o *sites) handlerAt(listener string) (highball.Handler, error) {
 
 // handlerOf returns the handler of what comes for a host by a listener.
 func (o *sites) handlerOf(listener, host string, places []*place) (highball.Handler, error) {
-	nodes := make(nodes, len(places))
-	for _, p := range places {
-		nodes.add(p)
-	}
-	h, err := nodes.handler()
+	h, err := newNodes(places).handler()
 	if err != nil {
 		return nil, err
 	}
@@ -131,21 +127,31 @@ type node struct {
 	handler  highball.Handler    // what all that comes to; nil until it was asked for
 }
 
-func (all nodes) add(p *place) {
-	path := config.Literal(p.path)
-	n := all[path]
-	if n == nil {
-		n = &node{path: path}
-		all[path] = n
+// newNodes returns the nodes of places. They are made at once, and have a part of the list where a path has but one place: there may be very many.
+func newNodes(places []*place) nodes {
+	all := make(nodes, len(places))
+	made := make([]node, len(places))
+	for i, p := range places {
+		path := config.Literal(p.path)
+		n := all[path]
+		if n == nil {
+			n = &made[i]
+			n.path = path
+			all[path] = n
+		}
+		switch {
+		case path != p.path:
+			if n.patterns == nil {
+				n.patterns = make(map[string][]*place)
+			}
+			n.patterns[p.path] = append(n.patterns[p.path], p)
+		case n.plain == nil:
+			n.plain = places[i : i+1 : i+1]
+		default:
+			n.plain = append(n.plain, p)
+		}
 	}
-	if path == p.path {
-		n.plain = append(n.plain, p)
-		return
-	}
-	if n.patterns == nil {
-		n.patterns = make(map[string][]*place)
-	}
-	n.patterns[p.path] = append(n.patterns[p.path], p)
+	return all
 }
 
 // handler returns the handler that chooses among all nodes, of which the one with the longest path wins that is there.

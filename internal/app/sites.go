@@ -84,9 +84,9 @@ type opening struct {
 // open opens one site. The root of a site is a route like any other, unless there is one for everything already.
 func (o *opening) open(s *config.Site) error {
 	routes := s.Routes
-	everything := func(r config.Route) bool { return r.Path == "/" && len(r.Methods) == 0 }
-	if s.Root != "" && !slices.ContainsFunc(routes, everything) {
-		routes = append(slices.Clip(routes), config.Route{Path: "/", Root: s.Root, Policy: s.Policy, Pos: s.Pos})
+	root, everything := atRoot(routes)
+	if s.Root != "" && !everything {
+		routes, root = append(slices.Clip(routes), config.Route{Path: "/", Root: s.Root, Policy: s.Policy, Pos: s.Pos}), true
 	}
 	var errs []error
 	for i := range routes {
@@ -101,8 +101,7 @@ func (o *opening) open(s *config.Site) error {
 		}
 		o.add(s, r.Path, r.Methods, handler)
 	}
-	rest := !slices.ContainsFunc(routes, func(r config.Route) bool { return r.Path == "/" })
-	if rest && (len(s.Hosts) > 0 || !reflect.ValueOf(s.Policy).IsZero()) { // or else the default site would answer, or nobody whom the policy binds
+	if !root && (len(s.Hosts) > 0 || !reflect.ValueOf(s.Policy).IsZero()) { // or else the default site would answer, or nobody whom the policy binds
 		nothing, err := o.guard(s, &config.Route{Path: "/", Policy: s.Policy}, highball.Status(404))
 		if err != nil {
 			errs = append(errs, at(s.Pos, err))
@@ -111,6 +110,16 @@ func (o *opening) open(s *config.Site) error {
 		}
 	}
 	return together(append(errs, o.rewrites(s))...)
+}
+
+// atRoot reports whether there are routes at "/", and whether one of them is for every method.
+func atRoot(routes []config.Route) (root, everything bool) {
+	for i := range routes {
+		if r := &routes[i]; r.Path == "/" {
+			root, everything = true, everything || len(r.Methods) == 0
+		}
+	}
+	return root, everything
 }
 
 // openFolder opens the folder of a route, which is served as cfg says but where the route says otherwise.
