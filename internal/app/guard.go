@@ -18,7 +18,7 @@ func (o *opening) guard(s *config.Site, r *config.Route, next highball.Handler) 
 	if err != nil {
 		return nil, remedied(err, openRemedy(err))
 	}
-	return o.observing.label(s, r, h), nil
+	return o.label(s, r, h), nil
 }
 
 // siteName is what logs and metrics call a site.

@@ -25,7 +25,7 @@ func (o *opening) handlerOf(s *config.Site, r *config.Route) (highball.Handler, 
 	case r.Redirect != "":
 		return redirect(r), nil
 	case r.Respond != nil:
-		return respond(r)
+		return o.respond(r)
 	case r.Metrics:
 		return o.ledger.Handler(), nil
 	}
@@ -87,23 +87,22 @@ func (m *moved) location(path, query string) string {
 }
 
 // respond returns the handler of a fixed answer.
-func respond(r *config.Route) (highball.Handler, error) {
-	var h highball.Header
-	h.Set("Content-Type", r.Respond.Type)
-	h.Set("X-Content-Type-Options", "nosniff")
-	p, err := highball.Prepare(r.Status, &h, []byte(r.Respond.Body))
-	return &fixed{p}, err
+func (o *opening) respond(r *config.Route) (highball.Handler, error) {
+	o.header.Set("Content-Type", r.Respond.Type)
+	o.header.Set("X-Content-Type-Options", "nosniff")
+	p, err := highball.Prepare(r.Status, &o.header, []byte(r.Respond.Body))
+	return fixed{p}, err
 }
 
 // fixed answers every request alike.
 type fixed struct{ answer *highball.Prepared }
 
-var _ highball.InlineHandler = (*fixed)(nil)
+var _ highball.InlineHandler = fixed{}
 
 // Serve implements highball.Handler.
-func (f *fixed) Serve(w *highball.Response, _ *highball.Request) error { return w.Send(f.answer) }
+func (f fixed) Serve(w *highball.Response, _ *highball.Request) error { return w.Send(f.answer) }
 
 // ServeInline implements highball.InlineHandler.
-func (f *fixed) ServeInline(w *highball.Response, _ *highball.Request) bool {
+func (f fixed) ServeInline(w *highball.Response, _ *highball.Request) bool {
 	return w.Send(f.answer) == nil
 }

@@ -78,6 +78,7 @@ type opening struct {
 	apps   applications
 	env    Env
 	log    *slog.Logger
+	header highball.Header // of the fixed answer that was made last
 	*observing
 }
 

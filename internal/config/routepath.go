@@ -40,6 +40,9 @@ func parsePrefixPath(s string) (string, error) {
 
 // checkRoutePath checks the path of a route. It is meant as it reads, so nothing in it may stand for something else.
 func checkRoutePath(s string) error {
+	if readsPlainly(s) {
+		return nil
+	}
 	clean := path.Clean(s)
 	switch {
 	case !strings.HasPrefix(s, "/"):
@@ -50,6 +53,20 @@ func checkRoutePath(s string) error {
 		return fault("", "%q is never what a path begins with; did you mean %q?", s, clean)
 	}
 	return nil
+}
+
+// readsPlainly reports whether a path is made of segments of letters, digits, hyphens, underscores and dots that do not come first, as nearly
+// all are: then nothing in it can stand for something else.
+func readsPlainly(s string) bool {
+	after := byte(0)
+	for i := range len(s) {
+		c := s[i]
+		if c == '/' && after == '/' || c == '.' && after == '/' || c != '/' && after == 0 || !isLetterOrDigit(c) && strings.IndexByte("-_./", c) < 0 {
+			return false
+		}
+		after = c
+	}
+	return s != ""
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -266,19 +266,20 @@ func (d *decoder) reference(r *Route) func(value) {
 // methods returns the setter of the methods of a route.
 func (d *decoder) methods(into *[]string) func(value) {
 	const want = `methods in quotes, such as ["GET", "POST"]`
+	each := d.list(want, func(item value) {
+		switch upper := strings.ToUpper(item.text); {
+		case strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" || upper == "":
+			d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), "write "+want)
+		case upper != item.text:
+			d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), fmt.Sprintf("did you mean %q?", upper))
+		case slices.Contains(*into, upper):
+			d.errs.add(item.pos, fmt.Sprintf("the method %q is named twice", upper), "write it once")
+		default:
+			*into = append(*into, upper)
+		}
+	})
 	return func(v value) {
-		d.list(want, func(item value) {
-			switch upper := strings.ToUpper(item.text); {
-			case strings.Trim(upper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != "" || upper == "":
-				d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), "write "+want)
-			case upper != item.text:
-				d.errs.add(item.pos, fmt.Sprintf("%q is not a method", item.text), fmt.Sprintf("did you mean %q?", upper))
-			case slices.Contains(*into, upper):
-				d.errs.add(item.pos, fmt.Sprintf("the method %q is named twice", upper), "write it once")
-			default:
-				*into = append(*into, upper)
-			}
-		})(v)
+		each(v)
 		if v.kind == unstable.Array && len(v.items) == 0 {
 			d.errs.add(v.pos, "methods is empty", "leave the key out to have the route be for all of them")
 		}
@@ -342,6 +343,9 @@ func (d *decoder) cache(into **time.Duration) func(value) {
 
 // parseLocation checks the target of a redirect, which ends up in a header field (RFC 9110, section 10.2.2).
 func parseLocation(s string) (string, error) {
+	if readsPlainly(s) {
+		return s, nil
+	}
 	u, err := url.Parse(s)
 	if err != nil || s == "" || strings.IndexFunc(s, notPrintable) >= 0 || strings.ContainsAny(s, " \"<>\\^`{|}") {
 		return "", fault(`write it as browsers get it, such as "/new/" or "https://example.org/"`, "%q is not a URL", s)

@@ -39,8 +39,8 @@ func (e *edges[V]) slot(seg string) *edge[V] {
 	}
 }
 
-// add returns the node for a segment and makes it if there is none.
-func (e *edges[V]) add(seg string) *node[V] {
+// add returns the node for a segment, and takes one from the stock if there is none.
+func (e *edges[V]) add(seg string, s *stock[V]) *node[V] {
 	if n := e.find(seg); n != nil {
 		return n
 	}
@@ -53,7 +53,7 @@ func (e *edges[V]) add(seg string) *node[V] {
 			}
 		}
 	}
-	n := new(node[V])
+	n := s.node()
 	*e.slot(seg) = edge[V]{seg, n}
 	e.used++
 	e.longest = max(e.longest, int32(len(seg)))

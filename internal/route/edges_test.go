@@ -19,17 +19,18 @@ func TestEdges(t *testing.T) {
 		"%c",
 	} {
 		var e edges[int]
+		s := new(stock[int])
 		nodes := make(map[string]*node[int])
 		for i := range n {
 			text := fmt.Sprintf(format, 'a'+i)
-			nodes[text] = e.add(text)
+			nodes[text] = e.add(text, s)
 		}
 		if len(nodes) != n {
 			t.Fatalf("%s: only %d texts", format, len(nodes))
 		}
 		probes := 0
 		for text, want := range nodes {
-			if got := e.find(text); got != want || e.add(text) != want {
+			if got := e.find(text); got != want || e.add(text, s) != want {
 				t.Fatalf("%q is lost", text)
 			}
 			at := hash(text) & uint64(len(e.slots)-1)

@@ -134,8 +134,8 @@ func cutSegment(path string) (seg, left string) {
 	return path, ""
 }
 
-// leaf returns the leaf for a pattern's segments and makes the nodes on the way.
-func (n *node[V]) leaf(segs []segment) *leaf[V] {
+// leaf returns the leaf for a pattern's segments and takes the nodes on the way that are missing from the stock.
+func (n *node[V]) leaf(segs []segment, from *stock[V]) *leaf[V] {
 	for _, s := range segs {
 		switch s.kind {
 		case end:
@@ -144,11 +144,11 @@ func (n *node[V]) leaf(segs []segment) *leaf[V] {
 			return &n.rest
 		case wildcard:
 			if n.wildcard == nil {
-				n.wildcard = new(node[V])
+				n.wildcard = from.node()
 			}
 			n = n.wildcard
 		case literal:
-			n = n.literals.add(s.text)
+			n = n.literals.add(s.text, from)
 		}
 	}
 	return &n.here

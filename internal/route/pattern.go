@@ -45,7 +45,15 @@ type segment struct {
 // ParsePattern reads a pattern. Its errors name the column, counted in octets
 // from 1, and what to write instead.
 func ParsePattern(s string) (Pattern, error) {
-	p := parser{text: s}
+	return parsePattern(s, make([]segment, 0, mostSegments(s)))
+}
+
+// mostSegments bounds the segments of a pattern.
+func mostSegments(s string) int { return strings.Count(s, "/") }
+
+// parsePattern is ParsePattern with a list, still empty, that the segments are put into.
+func parsePattern(s string, segments []segment) (Pattern, error) {
+	p := parser{text: s, pattern: Pattern{text: s, segments: segments}}
 	if err := p.parse(); err != nil {
 		return Pattern{}, err
 	}
@@ -64,7 +72,6 @@ func (p *parser) errorf(at int, format string, args ...any) error {
 }
 
 func (p *parser) parse() error {
-	p.pattern.text = p.text
 	hostAt, err := p.parseMethod()
 	if err != nil {
 		return err
@@ -117,7 +124,6 @@ func isMethodByte(c byte) bool {
 
 // parsePath reads the segments from the index at, where there is a slash.
 func (p *parser) parsePath(at int) error {
-	p.pattern.segments = make([]segment, 0, strings.Count(p.text[at:], "/"))
 	for at < len(p.text) {
 		at++
 		if at == len(p.text) {

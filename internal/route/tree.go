@@ -14,6 +14,7 @@ type Tree[V any] struct {
 	any      *site[V]            // patterns without a host; nil while the tree is empty
 	longest  int                 // length of the longest key of below
 	patterns int
+	stock    stock[V]
 }
 
 // site holds the patterns of one host, as written in them.
@@ -30,11 +31,12 @@ type site[V any] struct {
 // neither of the two is more specific; the error names both. After an error the
 // tree is as before.
 func (t *Tree[V]) Add(pattern string, value V) error {
-	p, err := ParsePattern(pattern)
+	p, err := parsePattern(pattern, t.stock.room(mostSegments(pattern)))
 	if err != nil {
 		return err
 	}
-	added := &route[V]{Pattern: p, value: value, order: t.patterns, tail: p.last().kind}
+	added := t.stock.route()
+	*added = route[V]{Pattern: p, value: value, order: t.patterns, tail: p.last().kind}
 	s := t.addSite(added.host)
 
 	// Of several conflicts the earliest pattern is named, so that the error does
@@ -52,7 +54,7 @@ func (t *Tree[V]) Add(pattern string, value V) error {
 		return conflictError(&added.Pattern, &earliest.Pattern, how)
 	}
 
-	l := s.root.leaf(added.segments)
+	l := s.root.leaf(added.segments, &t.stock)
 	added.next, l.first = l.first, added
 	t.patterns++
 	return nil
