@@ -97,6 +97,55 @@ func TestLargeConfiguration(t *testing.T) {
 	}
 }
 
+// A route costs few allocations when a configuration is read and opened, of which there may be hundreds of thousands: what is alike in all
+// is made once, and what each needs is cut from larger pieces.
+func TestLargeConfigurationAllocates(t *testing.T) {
+	const sites, routes, most = 20, 100, 10.
+	path := writeLarge(t, sites, routes)
+	all := testing.AllocsPerRun(2, func() {
+		c, err := config.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := Build(c, Env{Stdout: io.Discard, Stderr: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if each := all / (sites * routes); each > most {
+		t.Errorf("%.1f allocations for each of %d routes, want at most %v", each, sites*routes, most)
+	}
+}
+
+// A server that can read its configuration again does not keep the routes, but for what they lead to.
+func TestRoutesAreNotKept(t *testing.T) {
+	path := writeLarge(t, 2, 4)
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newApp(c, Env{Stdout: io.Discard, Stderr: io.Discard})
+	a.source = source{file: path}
+	if err := a.load(c); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	g := a.front.current.Load()
+	if len(g.config.Sites) != 2 || g.config.Sites[0].Routes != nil || g.sites.places != nil {
+		t.Errorf("%d sites, the first with %d routes, and %d places", len(g.config.Sites), len(g.config.Sites[0].Routes), len(g.sites.places))
+	}
+	if len(c.Sites[0].Routes) != 4 {
+		t.Error("who has made the configuration has lost its routes, too")
+	}
+}
+
 // BenchmarkLargeConfiguration shows what a reload of 1,000 sites with 100 routes each takes, but for the shutting down of what was there before.
 func BenchmarkLargeConfiguration(b *testing.B) {
 	path := writeLarge(b, 1000, 100)
