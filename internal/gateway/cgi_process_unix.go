@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -22,7 +23,7 @@ func cgiSystem() error { return nil }
 
 // coldScript is a script's process that the server has started, which leads a process group.
 type coldScript struct {
-	child *os.Process
+	pid int
 
 	mu     sync.Mutex // guards reaped
 	reaped bool       // the group's number may belong to others
@@ -30,34 +31,39 @@ type coldScript struct {
 
 var _ scriptProcess = (*coldScript)(nil)
 
-func (p *coldScript) id() int { return p.child.Pid }
+func (p *coldScript) id() int { return p.pid }
 
 // signal implements scriptProcess.
 func (p *coldScript) signal(sig syscall.Signal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.reaped {
-		_ = unix.Kill(-p.child.Pid, sig) // all may have ended
+		_ = unix.Kill(-p.pid, sig) // all may have ended
 	}
 }
 
 // ended implements scriptProcess.
-func (p *coldScript) ended() bool { return hasEnded(p.child.Pid) }
+func (p *coldScript) ended() bool { return hasEnded(p.pid) }
 
 // wait implements scriptProcess.
 func (p *coldScript) wait(ending func() bool) exit {
-	if diedOfSignal(p.child.Pid) || ending() {
+	if diedOfSignal(p.pid) || ending() {
 		p.signal(syscall.SIGKILL)
 	}
-	state, err := p.child.Wait()
+	var status syscall.WaitStatus
+	var err error
+	for {
+		if _, err = syscall.Wait4(p.pid, &status, 0, nil); err != syscall.EINTR {
+			break
+		}
+	}
 	p.mu.Lock()
 	p.reaped = true
 	p.mu.Unlock()
 	if err != nil {
-		return exit{text: err.Error()}
+		return exit{text: os.NewSyscallError("wait4", err).Error()}
 	}
-	status, ok := state.Sys().(syscall.WaitStatus)
-	return exit{text: state.String(), ok: state.Success(), signal: ok && status.Signaled()}
+	return exit{text: describeEnd(status), ok: status == 0, signal: status.Signaled()}
 }
 
 // scriptPipes are the ends of what is between the server and a script.
@@ -167,17 +173,21 @@ func (r *cgiRun) beginWarm(ctx context.Context, env, args []string, files [3]*os
 }
 
 func (r *cgiRun) beginCold(env, args []string, files [3]*os.File) (scriptProcess, error) {
-	attr := &os.ProcAttr{Dir: r.script.dir(), Env: env, Sys: childAttributes(), Files: files[:]}
+	attr := &syscall.ProcAttr{Dir: r.script.dir(), Env: env, Sys: childAttributes(), Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()}}
 	argv := slices.Concat(r.script.argv, args)
 	err := r.cgi.step("spawn")
-	var child *os.Process
+	pid := 0
 	if err == nil {
-		r.cgi.spawner.do(func() { child, err = os.StartProcess(argv[0], argv, attr) })
+		r.cgi.spawner.do(func() { pid, err = syscall.ForkExec(argv[0], argv, attr) })
+		runtime.KeepAlive(files)
+		if err != nil {
+			err = &os.PathError{Op: "fork/exec", Path: argv[0], Err: err}
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &coldScript{child: child}, nil
+	return &coldScript{pid: pid}, nil
 }
 
 // mayExecute tells whether the system would execute a file for this process.

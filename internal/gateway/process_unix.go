@@ -331,7 +331,9 @@ func drain(f *os.File, limit int, take func([]byte)) {
 	if err != nil {
 		return
 	}
-	b := make([]byte, 16<<10)
+	buffer := takePipeBuffer()
+	defer buffer.give()
+	b := buffer[:]
 	for limit > 0 {
 		n := 0
 		err := conn.Control(func(fd uintptr) {
