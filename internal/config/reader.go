@@ -105,7 +105,7 @@ func (r *reader) keyValue(into *table, kv *unstable.Node) {
 		e := into.find(name)
 		if it.IsLast() {
 			r.doubtful = r.doubtful || e != nil
-			r.put(into, name, at, r.value(name, kv.Value(), r.valueOffset(int(key.Raw.Offset+key.Raw.Length))))
+			r.put(into, name, at, r.value(name, kv.Value(), r.pos(r.text, r.valueOffset(int(key.Raw.Offset+key.Raw.Length)))))
 			return
 		}
 		into = r.descend(into, e, name, at)
@@ -125,9 +125,9 @@ func (r *reader) valueOffset(offset int) int {
 	return offset
 }
 
-// value converts a value that begins at offset.
-func (r *reader) value(key string, n *unstable.Node, offset int) value {
-	v := value{key: key, pos: r.pos(r.text, offset), kind: n.Kind}
+// value converts a value that begins at pos.
+func (r *reader) value(key string, n *unstable.Node, pos Pos) value {
+	v := value{key: key, pos: pos, kind: n.Kind}
 	switch n.Kind {
 	case unstable.InlineTable:
 		v.kind, v.table = unstable.Table, r.table()
@@ -137,11 +137,12 @@ func (r *reader) value(key string, n *unstable.Node, offset int) value {
 		v.table.inline = true
 	case unstable.Array:
 		for it := n.Children(); it.Next(); {
-			at := offset // the library does not tell where an array in an array begins
-			if it.Node().Raw.Length > 0 {
-				at = int(it.Node().Raw.Offset)
+			item := it.Node()
+			at := pos // the library does not tell where an array in an array begins
+			if item.Raw.Length > 0 {
+				at = r.at(item)
 			}
-			v.items = append(v.items, r.value(key, it.Node(), at))
+			v.items = append(v.items, r.value(key, item, at))
 		}
 	default:
 		v.text = r.string(n)
@@ -166,8 +167,8 @@ func (r *reader) string(n *unstable.Node) string {
 	return string(n.Data)
 }
 
-// at returns the place of a key.
-func (r *reader) at(key *unstable.Node) Pos { return r.pos(r.text, int(key.Raw.Offset)) }
+// at returns the place of a key or a value that the parser knows it of.
+func (r *reader) at(n *unstable.Node) Pos { return r.pos(r.text, int(n.Raw.Offset)) }
 
 // put adds an entry whose value is v to a table; the value takes the name of the key.
 func (r *reader) put(t *table, key string, pos Pos, v value) *entry {
@@ -197,7 +198,7 @@ func (r *reader) table() *table {
 	return t
 }
 
-// place is where a reader is. What it asks for lies, as a rule, behind what it has asked for before.
+// place is where a reader is. What it asks for lies behind what it has asked for before.
 type place struct {
 	name  string
 	line  int
@@ -207,11 +208,6 @@ type place struct {
 
 // pos turns an offset of a text into a position.
 func (p *place) pos(text string, offset int) Pos {
-	for offset < p.begin {
-		p.line--
-		p.begin = strings.LastIndexByte(text[:p.begin-1], '\n') + 1
-		p.seen = p.begin
-	}
 	for p.seen < offset {
 		n := strings.IndexByte(text[p.seen:offset], '\n')
 		if n < 0 {
