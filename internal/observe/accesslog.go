@@ -31,7 +31,7 @@ type AccessSettings struct {
 
 // NewAccessLog starts a log that writes lines of format f to w, with the secrets
 // of [DefaultMasks] masked. It has the given number of shards, at least one, each
-// with two buffers of 64 KiB made when first used. Only one Write is under way at
+// with two buffers of 64 KiB and a stage of 32 requests made when first used. Only one Write is under way at
 // any time.
 //
 // When lines have been lost, onLoss is called with the number lost since the
@@ -44,7 +44,8 @@ func NewAccessLog(w io.Writer, f Format, shards int, onLoss func(n int64, err er
 	l := new(AccessLog)
 	settings := &AccessSettings{Format: f, Masks: DefaultMasks()}
 	for range max(shards, 1) {
-		s := &Shard{settings: settings, sampler: newSampler(0)}
+		s := &Shard{sampler: newSampler(0)}
+		s.stage.settings = settings
 		l.parts = append(l.parts, s)
 		l.add(&s.lineShard)
 	}
@@ -64,7 +65,7 @@ func (l *AccessLog) Configure(settings AccessSettings, w io.Writer) {
 	}
 	l.change(w, func(i int) {
 		s := l.parts[i]
-		s.settings = &settings
+		s.stage.settings = &settings
 		s.sampler.configure(settings.LeaveOut)
 	})
 }
@@ -96,23 +97,24 @@ func (l *AccessLog) LeftOut() (n int64) {
 type Shard struct {
 	lineShard
 
-	// The mutex guards the following fields, too.
-	settings *AccessSettings
-	sampler  sampler
-	clock    Clock
+	sampler sampler // guarded by the mutex, too
 }
 
-// Append adds the line for r. It copies what it needs of r, does not allocate,
-// and does not wait for the writer to finish: when both buffers are full, or the log is
+// Append has a line made for r, as the settings of now want it. It copies what it needs of r, does not allocate,
+// and does not wait for the writer to finish: when both buffers and the stage are full, or the log is
 // closed, the line is lost and counted.
 func (s *Shard) Append(r *Record) {
 	s.mu.Lock()
-	if s.settings.Off || !s.sampler.keeps(r) {
+	if s.stage.settings.Off || !s.sampler.keeps(r) {
 		s.mu.Unlock()
 		return
 	}
-	if s.roomLocked() {
-		s.filling.text = s.settings.Format.appendMasked(s.filling.text, r, &s.clock, s.settings.Masks)
-		s.addedLocked()
+	if s.stage.full() || s.closed {
+		if !s.roomLocked() {
+			return
+		}
+		s.makeLinesLocked()
 	}
+	s.stage.add(r)
+	s.tellLocked(len(s.stage.requests) == 1 && s.filling.lines == 0)
 }

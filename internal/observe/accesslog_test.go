@@ -136,7 +136,8 @@ func TestAccessLogFlushAndClose(t *testing.T) {
 func TestFlushWritesBothBuffers(t *testing.T) {
 	var out buffer
 	log := &AccessLog{lineLog: lineLog{out: lineWriter{w: &out}}}
-	log.parts = []*Shard{{settings: new(AccessSettings)}}
+	log.parts = []*Shard{new(Shard)}
+	log.parts[0].stage.settings = new(AccessSettings)
 	log.add(&log.parts[0].lineShard)
 	lines := 0
 	for !log.Shard(0).handedOver {
@@ -271,7 +272,7 @@ func (f *failing) Write(p []byte) (int, error) {
 
 func TestAccessLogSurvivesTheFailureOfAnyWrite(t *testing.T) {
 	full := errors.New("no space left on device")
-	lineLength := len(Common.Append(nil, numbered(10), &Clock{}))
+	lineLength := len(lineOf(Common, numbered(10), &Clock{}, nil))
 	tests := []struct {
 		name    string
 		through int // bytes that the failing write lets through

@@ -1,6 +1,9 @@
 package observe
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Clock turns instants into the texts that log lines carry. It keeps the text
 // of the last second it was asked for, so that requests of the same second
@@ -17,8 +20,8 @@ type Clock struct {
 	date    [19]byte // 2006-01-02T15:04:05
 	zone    [6]byte  // -07:00, or Z
 	zoneLen int
-	json    [29]byte // {"time":"2006-01-02T15:04:05.
-	jsonEnd [14]byte // -07:00","id":"
+	json    [49]byte // {"time":"2006-01-02T15:04:05.000000-07:00","id":"
+	jsonLen int
 }
 
 const monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
@@ -42,9 +45,11 @@ func (c *Clock) appendRFC3339(dst []byte, t time.Time) []byte {
 // of the member that follows.
 func (c *Clock) appendJSONStart(dst []byte, t time.Time) []byte {
 	c.moveTo(t)
-	dst = append(dst, c.json[:]...)
-	dst = appendMicros(dst, t.Nanosecond()/1000)
-	return append(dst, c.jsonEnd[:c.zoneLen+len(jsonTimeEnd)]...)
+	dst = slices.Grow(dst, len(c.json))
+	b := dst[len(dst) : len(dst)+len(c.json)]
+	*(*[len(c.json)]byte)(b) = c.json // what is too much will be written over
+	putMicros(b[len(jsonTime)+len(c.date)+len("."):], uint32(t.Nanosecond())/1000)
+	return dst[:len(dst)+c.jsonLen]
 }
 
 // What a line of JSON has before the time and after it.
@@ -102,9 +107,9 @@ func (c *Clock) render(t time.Time, second int64) {
 		b = appendTwo(b, zoneMinute)
 	}
 	c.zoneLen = len(b)
-	copy(c.json[:], jsonTime)
-	copy(c.json[len(jsonTime):], c.date[:])
-	c.json[len(c.json)-1] = '.'
-	copy(c.jsonEnd[copy(c.jsonEnd[:], b):], jsonTimeEnd)
+
+	b = append(append(c.json[:0], jsonTime...), c.date[:]...)
+	b = append(append(b, ".000000"...), c.zone[:c.zoneLen]...)
+	c.jsonLen = len(append(b, jsonTimeEnd...))
 	c.second, c.valid = second, true
 }

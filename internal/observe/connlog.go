@@ -89,7 +89,7 @@ func appendConnection(dst []byte, r *ConnectionRecord, clock *Clock) []byte {
 	} else {
 		dst = append(dst, `","by":"server","why":"`...)
 	}
-	dst = appendEscaped(dst, r.Why, escapeJSON, keepSpace)
+	dst = appendEscaped(dst, []byte(r.Why), escapeJSON, keepSpace)
 	dst = append(dst, `","requests":`...)
 	dst = appendInt(dst, int64(r.Requests))
 	dst = append(dst, `,"received":`...)

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"strconv"
 )
@@ -22,20 +23,19 @@ func appendMicros(dst []byte, n int) []byte {
 	return dst
 }
 
-// putMicros puts the digits of n, which is below a million, over the last of six zeros.
-func putMicros(zeros []byte, n uint32) {
-	_ = zeros[5]
-	if n >= 10000 {
-		high := n / 10000
-		n -= 10000 * high
-		zeros[0], zeros[1] = digits[2*high], digits[2*high+1]
-	}
-	if n >= 100 {
-		middle := n / 100
-		n -= 100 * middle
-		zeros[2], zeros[3] = digits[2*middle], digits[2*middle+1]
-	}
-	zeros[4], zeros[5] = digits[2*n], digits[2*n+1]
+// putMicros puts the six digits of n, which is below a million, to the beginning of b.
+func putMicros(b []byte, n uint32) {
+	_ = b[5]
+	high, low := n/10000, n%10000
+	putTwo(b, high)
+	putTwo(b[2:], low/100)
+	putTwo(b[4:], low%100)
+}
+
+// putTwo puts the two digits of n, which is below a hundred, to the beginning of b.
+func putTwo(b []byte, n uint32) {
+	tens := n * 103 >> 10 // n/10
+	binary.LittleEndian.PutUint16(b, uint16(tens|(n-10*tens)<<8|'0'|'0'<<8))
 }
 
 // appendInt appends n in decimal, small numbers in a hurry.
@@ -63,10 +63,27 @@ func appendInt(dst []byte, n int64) []byte {
 
 // appendIPv4 appends an address of four bytes.
 func appendIPv4(dst []byte, a [4]byte) []byte {
-	dst = append(appendInt(dst, int64(a[0])), '.')
-	dst = append(appendInt(dst, int64(a[1])), '.')
-	dst = append(appendInt(dst, int64(a[2])), '.')
-	return appendInt(dst, int64(a[3]))
+	start := len(dst)
+	dst = append(dst, "255.255.255.255."...)
+	b, n := dst[start:], 0
+	for _, octet := range a {
+		u := uint32(octet)
+		switch {
+		case u < 10:
+			b[n] = byte('0' + u)
+			n++
+		case u < 100:
+			putTwo(b[n:], u)
+			n += 2
+		default:
+			b[n] = byte('0' + u/100)
+			putTwo(b[n+1:], u%100)
+			n += 3
+		}
+		b[n] = '.'
+		n++
+	}
+	return dst[:start+n-1]
 }
 
 // appendHex appends n in hexadecimal.

@@ -18,8 +18,9 @@
 //	log.Close()                        // writes what is left
 //	file.Close()
 //
-// Append formats the line into the shard's buffer and returns: it neither
-// allocates nor waits for the disk. One goroutine writes the buffers out, when
+// Append packs what the line needs and returns: it neither allocates nor waits
+// for the disk. Each 32nd Append of a shard, or who writes the buffers out,
+// makes the lines of those before. One goroutine writes the buffers out, when
 // they are full and at the latest half a second after their first line. Lines
 // of one shard keep their order; lines of different shards are written buffer
 // by buffer and so may be out of order by as much as that half second.

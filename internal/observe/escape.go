@@ -22,7 +22,7 @@ const hexDigits = "0123456789abcdef"
 // or above, or below lowest. The result is printable ASCII and contains no
 // quote, so it can stand between quotes; and since the backslash is escaped
 // too, it can be turned back into exactly s.
-func appendEscaped(dst []byte, s, prefix string, lowest byte) []byte {
+func appendEscaped(dst, s []byte, prefix string, lowest byte) []byte {
 	n := len(s)
 	lowests := eightOnes * uint64(lowest)
 	if n < 8 {
@@ -39,11 +39,11 @@ func appendEscaped(dst []byte, s, prefix string, lowest byte) []byte {
 	out := dst[len(dst) : len(dst)+n]
 	found := uint64(0)
 	for i := 0; i+8 <= n; i += 8 {
-		x := loadEight(s[i : i+8])
+		x := binary.LittleEndian.Uint64(s[i:])
 		binary.LittleEndian.PutUint64(out[i:i+8], x)
 		found |= specials(x, lowests)
 	}
-	x := loadEight(s[n-8:])
+	x := binary.LittleEndian.Uint64(s[n-8:])
 	binary.LittleEndian.PutUint64(out[n-8:], x)
 	if found|specials(x, lowests) != 0 {
 		return appendSpecial(dst, s, prefix, lowest)
@@ -51,8 +51,22 @@ func appendEscaped(dst []byte, s, prefix string, lowest byte) []byte {
 	return dst[:len(dst)+n]
 }
 
+// isPlain reports whether appendEscaped would change nothing of s.
+func isPlain(s []byte, lowest byte) bool {
+	n := len(s)
+	lowests := eightOnes * uint64(lowest)
+	if n < 8 {
+		return specials(loadFew(s), lowests) == 0
+	}
+	found := specials(binary.LittleEndian.Uint64(s[n-8:]), lowests)
+	for ; len(s) >= 8; s = s[8:] {
+		found |= specials(binary.LittleEndian.Uint64(s), lowests)
+	}
+	return found == 0
+}
+
 // appendSpecial is appendEscaped byte by byte.
-func appendSpecial(dst []byte, s, prefix string, lowest byte) []byte {
+func appendSpecial(dst, s []byte, prefix string, lowest byte) []byte {
 	done := 0
 	for i := range len(s) {
 		c := s[i]
@@ -83,27 +97,13 @@ func specials(x, lowests uint64) uint64 {
 }
 
 // loadFew returns the bytes of s, of which there are less than eight, some of them more than once, and nothing else but plain bytes.
-func loadFew(s string) uint64 {
+func loadFew(s []byte) uint64 {
 	const plain = eightOnes * 'a'
 	switch n := len(s); {
 	case n >= 4:
-		return uint64(loadFour(s)) | uint64(loadFour(s[n-4:]))<<32
+		return uint64(binary.LittleEndian.Uint32(s)) | uint64(binary.LittleEndian.Uint32(s[n-4:]))<<32
 	case n > 0:
 		return uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16 | plain&^0xffffff
 	}
 	return plain
-}
-
-// loadFour returns the first four bytes of s as a number.
-func loadFour(s string) uint32 {
-	_ = s[3]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
-
-// loadEight returns the eight bytes of s as a number. The compiler makes it one
-// load.
-func loadEight(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

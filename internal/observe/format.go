@@ -110,66 +110,61 @@ type Record struct {
 	Tracestate  string         // value of the Tracestate field; several, joined by commas
 }
 
-// Append appends r to dst as one line, line feed included, and returns the
-// extended slice. The line is printable ASCII whatever the strings of r hold:
+// append appends a request to dst as one line, line feed included, with its secrets
+// masked, and returns the extended slice. The line is printable ASCII whatever the texts hold:
 // controls, double quotes, backslashes and bytes from 0x80 on are escaped, as
 // \u00HH in JSON and as \xHH in the other formats. In Common and Combined
 // spaces of method and target are escaped too, so that the quoted request line
 // always has three words, or is "-"; in a template those of everything that does
-// not stand between quotes. Append does not allocate when dst has room.
-func (f Format) Append(dst []byte, r *Record, clock *Clock) []byte {
-	return f.appendMasked(dst, r, clock, nil)
-}
-
-// appendMasked is Append with the secrets masked.
-func (f Format) appendMasked(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
+// not stand between quotes. It does not allocate when dst has room.
+func (f Format) append(dst []byte, e entry, clock *Clock, m *Masks) []byte {
 	switch f.layout {
 	case layoutJSON:
-		dst = appendJSON(dst, r, clock, m)
+		dst = appendJSON(dst, e, clock, m)
 	case layoutTemplate:
-		dst = f.template.append(dst, r, clock, m)
+		dst = f.template.append(dst, e, clock, m)
 	case layoutCombined:
-		dst = appendCommon(dst, r, clock, m)
+		dst = appendCommon(dst, e, clock, m)
 		dst = append(dst, ` "`...)
-		dst = appendQuotable(dst, r.Referer, m.referer(), keepSpace)
+		dst = appendQuotable(dst, e.word(refererWord), m.referer(), keepSpace)
 		dst = append(dst, `" "`...)
-		dst = appendQuotable(dst, r.UserAgent, m.userAgent(), keepSpace)
+		dst = appendQuotable(dst, e.word(agentWord), m.userAgent(), keepSpace)
 		dst = append(dst, '"')
 	default:
-		dst = appendCommon(dst, r, clock, m)
+		dst = appendCommon(dst, e, clock, m)
 	}
 	return append(dst, '\n')
 }
 
-func appendCommon(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
-	dst = appendRemote(dst, r)
+func appendCommon(dst []byte, e entry, clock *Clock, m *Masks) []byte {
+	dst = appendRemote(dst, e.remote)
 	dst = append(dst, " - "...)
-	dst = appendWord(dst, r.User)
+	dst = appendWord(dst, e.word(userWord))
 	dst = append(dst, " ["...)
-	dst = clock.appendCommon(dst, r.Time)
+	dst = clock.appendCommon(dst, e.time)
 	dst = append(dst, `] "`...)
-	if r.Method == "" {
+	if method := e.word(methodWord); len(method) == 0 {
 		dst = append(dst, '-')
 	} else {
-		dst = appendEscaped(dst, r.Method, escapeHex, escapeSpace)
+		dst = appendEscaped(dst, method, escapeHex, escapeSpace)
 		dst = append(dst, ' ')
-		dst = appendQuotable(dst, r.Target, m.target(), escapeSpace)
+		dst = appendQuotable(dst, e.word(targetWord), m.target(), escapeSpace)
 		dst = append(dst, " HTTP/1."...)
-		dst = append(dst, '0'+r.Minor%10)
+		dst = append(dst, '0'+e.minor%10)
 	}
 	dst = append(dst, `" `...)
-	dst = appendStatus(dst, r.Status)
+	dst = appendStatus(dst, int(e.status))
 	dst = append(dst, ' ')
-	return appendBytes(dst, r.Bytes)
+	return appendBytes(dst, e.bytes)
 }
 
 // appendRemote appends the client's address, or "-".
-func appendRemote(dst []byte, r *Record) []byte {
-	addr := r.Remote.Addr()
+func appendRemote(dst []byte, remote netip.AddrPort) []byte {
+	addr := remote.Addr()
 	if addr.Is4() {
 		return appendIPv4(dst, addr.As4())
 	}
-	if addr = remoteAddr(r); !addr.IsValid() {
+	if addr = remoteAddr(remote); !addr.IsValid() {
 		return append(dst, '-')
 	}
 	return addr.AppendTo(dst)
@@ -178,21 +173,21 @@ func appendRemote(dst []byte, r *Record) []byte {
 // remoteAddr returns the client's address as a log shows it: IPv4 as such also
 // when a dual-stack socket received it, and without an IPv6 zone, which log
 // readers do not know and whose text is the operating system's choice.
-func remoteAddr(r *Record) netip.Addr {
-	return r.Remote.Addr().Unmap().WithZone("")
+func remoteAddr(remote netip.AddrPort) netip.Addr {
+	return remote.Addr().Unmap().WithZone("")
 }
 
 // appendWord appends a value that no spaces may split, or "-".
-func appendWord(dst []byte, value string) []byte {
-	if value == "" {
+func appendWord(dst, value []byte) []byte {
+	if len(value) == 0 {
 		return append(dst, '-')
 	}
 	return appendEscaped(dst, value, escapeHex, escapeSpace)
 }
 
 // appendQuotable appends a field value or a target, or "-".
-func appendQuotable(dst []byte, value string, h hiding, lowest byte) []byte {
-	if value == "" {
+func appendQuotable(dst, value []byte, h hiding, lowest byte) []byte {
+	if len(value) == 0 {
 		return append(dst, '-')
 	}
 	return h.append(dst, value, escapeHex, lowest)

@@ -34,6 +34,11 @@ func request(change func(*Record)) *Record {
 	return r
 }
 
+// lineOf returns the line of a record that is the only one.
+func lineOf(f Format, r *Record, clock *Clock, m *Masks) string {
+	return string(f.append(nil, new(single).of(r), clock, m))
+}
+
 var newfoundland = time.FixedZone("NST", -(3*3600 + 30*60))
 
 func TestFormatAppend(t *testing.T) {
@@ -89,7 +94,7 @@ func TestFormatAppend(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			clock := Clock{Location: newfoundland}
-			got := string(test.format.Append([]byte("before\n"), request(test.change), &clock))
+			got := string(test.format.append([]byte("before\n"), new(single).of(request(test.change)), &clock, nil))
 			if want := "before\n" + test.want + "\n"; got != want {
 				t.Errorf("line\n got %s\nwant %s", got, want)
 			}
@@ -122,9 +127,12 @@ func TestEscapeEveryByteAtEveryOffset(t *testing.T) {
 		}
 		for before := range 18 {
 			s := strings.Repeat("a", before) + string([]byte{byte(c)}) + "zzzzzzzzz"
-			got := string(appendEscaped(nil, s, escapeHex, keepSpace))
+			got := string(appendEscaped(nil, []byte(s), escapeHex, keepSpace))
 			if got != strings.Repeat("a", before)+want+"zzzzzzzzz" {
 				t.Fatalf("byte %#x after %d others: %s", c, before, got)
+			}
+			if isPlain([]byte(s), keepSpace) != plain {
+				t.Fatalf("byte %#x after %d others is taken for plain, or not", c, before)
 			}
 		}
 	}
@@ -186,7 +194,7 @@ func FuzzFormatKeepsEveryByte(f *testing.F) {
 		})
 		clock := Clock{Location: time.UTC}
 
-		line := string(JSON.Append(nil, r, &clock))
+		line := lineOf(JSON, r, &clock, nil)
 		checkPrintable(t, line)
 		var object struct {
 			Method, Target, Host, Referer string
@@ -204,7 +212,7 @@ func FuzzFormatKeepsEveryByte(f *testing.F) {
 			}
 		}
 
-		line = string(Combined.Append(nil, r, &clock))
+		line = lineOf(Combined, r, &clock, nil)
 		checkPrintable(t, line)
 		parts := apacheLine.FindStringSubmatch(line)
 		if parts == nil {
@@ -238,10 +246,12 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	line := make([]byte, 0, 4096)
 	clock := Clock{Location: newfoundland}
 	r := request(nil)
+	var one single
+	one.of(r)
 	for _, f := range []Format{Common, Combined, JSON} {
 		n := testing.AllocsPerRun(100, func() {
 			r.Time = r.Time.Add(300 * time.Millisecond) // some calls move the clock on
-			line = f.Append(line[:0], r, &clock)
+			line = f.append(line[:0], one.of(r), &clock, nil)
 		})
 		if n != 0 {
 			t.Errorf("%v: %v allocations per line", f, n)
@@ -255,13 +265,14 @@ func BenchmarkFormatAppend(b *testing.B) {
 		r.Duration = 12741 * time.Microsecond
 		r.Spans = Spans{Queue: 11020 * time.Microsecond, App: 1698 * time.Microsecond, Stream: 4 * time.Microsecond, Send: 19 * time.Microsecond}
 	})
+	e := new(single).of(r)
 	for _, f := range []Format{Common, Combined, JSON} {
 		b.Run(f.String(), func(b *testing.B) {
 			line := make([]byte, 0, 4096)
 			var clock Clock
 			b.ReportAllocs()
 			for b.Loop() {
-				line = f.Append(line[:0], r, &clock)
+				line = f.append(line[:0], e, &clock, nil)
 			}
 		})
 	}

@@ -66,7 +66,7 @@ func TestGoAccess(t *testing.T) {
 			clock := Clock{Location: time.UTC}
 			var lines []byte
 			for _, r := range records {
-				lines = test.format.appendMasked(lines, r, &clock, DefaultMasks())
+				lines = test.format.append(lines, new(single).of(r), &clock, DefaultMasks())
 			}
 			dir := t.TempDir()
 			log, report := filepath.Join(dir, "access.log"), filepath.Join(dir, "report.json")

@@ -17,9 +17,13 @@ import (
 // the other one is still handed over drops its line, because the alternatives
 // are to wait for the disk or to grow without bound.
 //
+// A request of the access log waits on the shard's stage, from which lines come
+// into the buffer many at a time (stage.go): when the stage is full, by the
+// appender, or when the log is drained, by the drainer.
+//
 // Drains are done by the owner goroutine and by the callers of Flush and
 // Close. The owner sleeps until a shard stops being empty, then arms a timer;
-// an idle log wakes nobody.
+// an idle log wakes nobody, and while the timer runs a shard need not tell.
 
 const (
 	// flushInterval is the longest time for which a line stays in a shard
@@ -29,9 +33,9 @@ const (
 	// bufferSize is the length from which on a buffer is full.
 	bufferSize = 64 << 10
 
-	// bufferSlack is room for the line that makes a buffer full, so that
-	// usual lines never make it grow.
-	bufferSlack = 4 << 10
+	// bufferSlack is room for the lines that make a buffer full, a stage of
+	// them, so that usual ones never make it grow.
+	bufferSlack = 16 << 10
 )
 
 // errBehind is reported when lines were dropped although no write failed.
@@ -45,6 +49,7 @@ type lineLog struct {
 	shards []*lineShard
 	onLoss func(n int64, err error)
 	lost   atomic.Int64
+	armed  atomic.Bool // the owner is going to look at all shards anyway
 
 	appended chan struct{} // a shard is not empty any more
 	full     chan struct{} // a shard has handed over a buffer
@@ -104,21 +109,20 @@ func (l *lineLog) own() {
 	defer close(l.done)
 	timer := time.NewTimer(flushInterval)
 	timer.Stop()
-	armed := false
 	for {
 		select {
 		case <-l.stop:
 			timer.Stop()
 			return
 		case <-l.appended:
-			if !armed {
+			if !l.armed.Load() {
+				l.armed.Store(true)
 				timer.Reset(flushInterval)
-				armed = true
 			}
 		case <-l.full:
 			_ = l.drain((*lineShard).takeFull, keepLoss)
 		case <-timer.C:
-			armed = false
+			l.armed.Store(false) // before it looks, so that who appends to a shard after that tells it
 			_ = l.drain((*lineShard).takeAll, reportLoss)
 		}
 	}
@@ -187,6 +191,7 @@ func (l *lineLog) change(w io.Writer, apply func(shard int)) {
 			s.mu.Unlock()
 			_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
 		}
+		s.makeLinesLocked()
 		apply(i)
 		if s.filling.lines > 0 {
 			s.handOverLocked()

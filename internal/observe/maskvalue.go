@@ -1,6 +1,6 @@
 package observe
 
-import "strings"
+import "bytes"
 
 // isParameterStart tells the bytes after which a parameter's name can begin: the
 // query, the next parameter of either separator, and the fragment, where some
@@ -61,7 +61,7 @@ func maskText[T string | []byte](m *Masks, dst []byte, text T, at int) []byte {
 }
 
 // appendEscaped is maskText for a text with URLs in it, and escapes what it appends.
-func (m *Masks) appendEscaped(dst []byte, text, prefix string, lowest byte) []byte {
+func (m *Masks) appendEscaped(dst, text []byte, prefix string, lowest byte) []byte {
 	done, at := 0, firstParameter(text)
 	for {
 		from, to, found := nextSecret(m, text, at)
@@ -80,14 +80,22 @@ type hiding struct {
 }
 
 // append appends a value, escaped, with what is to be hidden masked.
-func (h hiding) append(dst []byte, value, prefix string, lowest byte) []byte {
+func (h hiding) append(dst, value []byte, prefix string, lowest byte) []byte {
 	switch {
-	case h.whole && value != "":
+	case h.whole && len(value) > 0:
 		return append(dst, masked...)
-	case h.masks == nil || strings.IndexByte(value, '=') < 0: // no parameter has a value
+	case h.masks == nil || bytes.IndexByte(value, '=') < 0: // no parameter has a value
 		return appendEscaped(dst, value, prefix, lowest)
 	}
 	return h.masks.appendEscaped(dst, value, prefix, lowest)
+}
+
+// appendString is append for a line of JSON. plain tells that nothing of the value is to be escaped.
+func (h hiding) appendString(dst, value []byte, plain bool) []byte {
+	if plain && !h.whole && (h.masks == nil || bytes.IndexByte(value, '=') < 0) {
+		return append(dst, value...)
+	}
+	return h.append(dst, value, escapeJSON, keepSpace)
 }
 
 func (m *Masks) target() hiding {

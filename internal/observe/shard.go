@@ -19,6 +19,7 @@ type lineShard struct {
 	log *lineLog
 
 	mu         sync.Mutex // guards the following fields
+	stage      stage      // requests whose lines are still to be added; for who makes lines at once, always empty
 	filling    batch      // where lines are added
 	other      batch      // idle and empty, or handed over
 	handedOver bool       // other belongs to the holder of log.writing
@@ -47,23 +48,42 @@ func (s *lineShard) roomLocked() bool {
 		s.log.lost.Add(1)
 		return false
 	}
+	s.allocateLocked()
+	return true
+}
+
+func (s *lineShard) allocateLocked() {
 	if s.filling.text == nil {
 		s.filling.text = make([]byte, 0, bufferSize+bufferSlack)
 	}
-	return true
 }
 
 // addedLocked counts the line that was added, unlocks, and wakes the owner if
 // it has something to do.
 func (s *lineShard) addedLocked() {
 	s.filling.lines++
-	first := s.filling.lines == 1
+	s.tellLocked(s.filling.lines == 1)
+}
+
+// makeLinesLocked adds the lines of the requests on the stage, also to a buffer that is full.
+func (s *lineShard) makeLinesLocked() {
+	n := len(s.stage.requests)
+	if n == 0 {
+		return
+	}
+	s.allocateLocked()
+	s.filling.text = s.stage.appendLines(s.filling.text)
+	s.filling.lines += int64(n)
+}
+
+// tellLocked unlocks, and wakes the owner if it has something to do. What the shard has now may be the first that is to be written.
+func (s *lineShard) tellLocked(first bool) {
 	s.handOverIfFullLocked()
 	untold := s.untold
 	s.untold = false
 	s.mu.Unlock()
 
-	if first {
+	if first && !s.log.armed.Load() {
 		signal(s.log.appended)
 	}
 	if untold {
@@ -104,20 +124,31 @@ func (s *lineShard) handOverLocked() {
 // takeAll returns the oldest lines of the shard, which has none if the batch
 // is empty. The caller holds log.writing and calls giveBack after writing a
 // batch that is not empty.
-func (s *lineShard) takeAll() batch { return s.takeFrom(1) }
+func (s *lineShard) takeAll() batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.makeLinesLocked()
+	return s.takeLocked(1)
+}
 
 // takeFull is takeAll for a shard that has handed over a buffer or has one
 // that is full.
-func (s *lineShard) takeFull() batch { return s.takeFrom(bufferSize) }
-
-// takeHandedOver is takeAll for a shard that has handed over a buffer.
-func (s *lineShard) takeHandedOver() batch { return s.takeFrom(noLeast) }
-
-// takeFrom returns the batch handed over, or else the filling one if it holds
-// at least least bytes.
-func (s *lineShard) takeFrom(least int) batch {
+func (s *lineShard) takeFull() batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.takeLocked(bufferSize)
+}
+
+// takeHandedOver is takeAll for a shard that has handed over a buffer.
+func (s *lineShard) takeHandedOver() batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.takeLocked(noLeast)
+}
+
+// takeLocked returns the batch handed over, or else the filling one if it holds
+// at least least bytes.
+func (s *lineShard) takeLocked(least int) batch {
 	if !s.handedOver {
 		if len(s.filling.text) < least {
 			return batch{}

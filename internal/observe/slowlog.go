@@ -81,7 +81,7 @@ func (l *SlowLog) consider(r *Record) {
 	}
 	s := &Slow{
 		Time: r.Time, ID: string(r.ID.Append(nil)), Method: strings.Clone(r.Method), Target: string(l.masks.Load().AppendTarget(nil, r.Target)),
-		Site: siteOf(r), Route: pathOf(r), Status: r.Status, Duration: r.Duration, Spans: r.Spans, Stack: strings.Clone(r.Stack),
+		Site: siteOf(r.Route), Route: pathOf(r.Route), Status: r.Status, Duration: r.Duration, Spans: r.Spans, Stack: strings.Clone(r.Stack),
 	}
 	select {
 	case l.waiting <- s:
@@ -135,11 +135,11 @@ func (l *SlowLog) Close() {
 // AppendJSON appends s as a line of JSON.
 func (s *Slow) AppendJSON(dst []byte) []byte {
 	dst = new(Clock).appendJSONStart(dst, s.Time)
-	dst = appendEscaped(dst, s.ID, escapeJSON, keepSpace)
+	dst = appendEscaped(dst, []byte(s.ID), escapeJSON, keepSpace)
 	dst = append(dst, `","method":"`...)
-	dst = appendEscaped(dst, s.Method, escapeJSON, keepSpace)
+	dst = appendEscaped(dst, []byte(s.Method), escapeJSON, keepSpace)
 	dst = append(dst, `","target":"`...)
-	dst = appendEscaped(dst, s.Target, escapeJSON, keepSpace)
+	dst = appendEscaped(dst, []byte(s.Target), escapeJSON, keepSpace)
 	dst = append(dst, '"')
 	dst = appendRoute(dst, &Route{Site: s.Site, Path: s.Route})
 	dst = append(dst, `,"status":`...)
@@ -149,6 +149,6 @@ func (s *Slow) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `,"phases":`...)
 	dst = appendSpans(dst, &s.Spans)
 	dst = append(dst, `,"stack":"`...)
-	dst = appendEscaped(dst, s.Stack, escapeJSON, keepSpace)
+	dst = appendEscaped(dst, []byte(s.Stack), escapeJSON, keepSpace)
 	return append(dst, "\"}\n"...)
 }

@@ -22,6 +22,7 @@ type Tail struct {
 type tailShard struct {
 	mu    sync.Mutex // guards the following fields
 	clock Clock
+	one   single
 	line  []byte
 }
 
@@ -95,7 +96,7 @@ func (t *Tail) Follow(filter TailFilter, take func(line []byte)) (cancel func())
 		})
 		for _, s := range t.shards {
 			s.mu.Lock() // whoever takes it from now on sees the others only
-			s.line = nil
+			s.one, s.line = single{}, nil
 			s.mu.Unlock()
 		}
 	}
@@ -137,7 +138,7 @@ func (t *Tail) hand(s *tailShard, r *Record) {
 			continue
 		}
 		if !made {
-			s.line = JSON.appendMasked(s.line[:0], r, &s.clock, t.masks.Load())
+			s.line = JSON.append(s.line[:0], s.one.of(r), &s.clock, t.masks.Load())
 			made = true
 		}
 		f.take(s.line)
@@ -153,7 +154,7 @@ func (f *TailFilter) matches(r *Record) bool {
 		!strings.HasPrefix(r.Target, f.Path):
 		return false
 	}
-	addr := remoteAddr(r)
+	addr := remoteAddr(r.Remote)
 	switch {
 	case f.Network.IsValid():
 		return f.Network.Contains(addr)

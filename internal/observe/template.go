@@ -15,8 +15,8 @@ type template struct {
 // step is a piece of a template: a value, and the text before it.
 type step struct {
 	before string
-	value  func([]byte, *Record, scribe) []byte // nil for none
-	lowest byte                                 // for scribe
+	value  func([]byte, entry, scribe) []byte // nil for none
+	lowest byte                               // for scribe
 }
 
 // scribe is what a line of a template is written with.
@@ -26,13 +26,13 @@ type scribe struct {
 	lowest byte // that a field value may have as it is
 }
 
-// append appends the line of a record, without its end.
-func (t *template) append(dst []byte, r *Record, clock *Clock, m *Masks) []byte {
+// append appends the line of a request, without its end.
+func (t *template) append(dst []byte, e entry, clock *Clock, m *Masks) []byte {
 	for i := range t.steps {
 		s := &t.steps[i]
 		dst = append(dst, s.before...)
 		if s.value != nil {
-			dst = s.value(dst, r, scribe{clock, m, s.lowest})
+			dst = s.value(dst, e, scribe{clock, m, s.lowest})
 		}
 	}
 	return dst
@@ -135,7 +135,7 @@ func TemplateNames() []string {
 	return names
 }
 
-func templateValue(name string) func([]byte, *Record, scribe) []byte {
+func templateValue(name string) func([]byte, entry, scribe) []byte {
 	all := templateValues()
 	i := slices.IndexFunc(all, func(v namedValue) bool { return v.name == name })
 	if i < 0 {

@@ -18,7 +18,7 @@ func filled(t *testing.T, text string, r *Record) string {
 	if f.String() != text {
 		t.Errorf("the format is called %q, want %q", f, text)
 	}
-	line := string(f.Append(nil, r, &Clock{Location: newfoundland}))
+	line := lineOf(f, r, &Clock{Location: newfoundland}, nil)
 	checkPrintable(t, strings.ReplaceAll(line, "\t", " "))
 	return strings.TrimSuffix(line, "\n")
 }
@@ -112,7 +112,7 @@ func FuzzTemplateIsPrintable(f *testing.F) {
 			return
 		}
 		r := &Record{ID: RequestID{Given: value}, User: value, Host: value, Method: value, Target: value, Referer: value, UserAgent: value, Time: time.Unix(1e9, 0)}
-		line := string(format.appendMasked(nil, r, &Clock{Location: time.UTC}, DefaultMasks()))
+		line := lineOf(format, r, &Clock{Location: time.UTC}, DefaultMasks())
 		checkPrintable(t, strings.ReplaceAll(line, "\t", " "))
 		if written := strings.Count(text, `"`); strings.Count(line, `"`) != written {
 			t.Fatalf("%q has made %q of %q", text, line, value)
