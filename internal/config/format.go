@@ -17,6 +17,7 @@ import (
 // What the text means does not change, and neither do the strings and numbers as they are written. The error is of type [Errors], with
 // the first fault of syntax; its position has no file.
 func Format(text []byte) ([]byte, error) {
+	text = withoutMark(text)
 	if _, syntax := document("", text); syntax != nil {
 		return nil, Errors{syntax}
 	}

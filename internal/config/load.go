@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,11 +35,15 @@ func LoadWebConf(path string) (*Config, error) {
 	return load(path, ParseWebConf)
 }
 
+// withoutMark returns a text without the byte order mark that some editors put before UTF-8.
+func withoutMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\uFEFF")) }
+
 func load(path string, parse func(name string, text []byte, dir string) (*Config, error)) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
+	text = withoutMark(text)
 	c, err := parse(path, text, filepath.Dir(path))
 	if err != nil {
 		return nil, err

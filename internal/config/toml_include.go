@@ -38,6 +38,7 @@ func (d *decoder) readIncluded(name string, c *Config) {
 				d.errs.fail(pattern.pos, err)
 				continue
 			}
+			text = withoutMark(text)
 			c.keep(path, text)
 			d.part(d.shown(name, pattern.text, path), path, text, c)
 		}
