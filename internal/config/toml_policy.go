@@ -155,6 +155,8 @@ func parseOrigin(s string) (string, error) {
 		return "", fault(`write scheme and host, such as "https://example.org", or "*" for all`, "%q is not an origin", s)
 	case clean != name:
 		return "", fault(fmt.Sprintf("write it as browsers do: %q", scheme+"://"+strings.Replace(host, name, clean, 1)), "%q is not an origin", s)
+	case scheme == "http" && port == "80" || scheme == "https" && port == "443":
+		return "", fault(fmt.Sprintf("write it as browsers do: %q", scheme+"://"+name), "%q is not an origin: that port is never said", s)
 	}
 	return s, nil
 }
