@@ -84,7 +84,7 @@ func (b *bench) measure(ctx context.Context, w workload) result {
 }
 
 // A round gives every server slices of time in turn, in which its load goes on while the others are held, so that a slow spell of the
-// machine, which may be over in a second, is a slow spell of all of them. After each the server has a tenth of a slice for what it had begun.
+// machine, which may be over in a second, is a slow spell of all of them. Before the next one the server may end what it had begun.
 const (
 	shortSlice = 50 * time.Millisecond
 	longSlice  = time.Second // where a request takes long
@@ -122,12 +122,13 @@ func (b *bench) round(ctx context.Context, w workload, order []string, loads map
 					return err
 				}
 				time.Sleep(slice)
-				return runs[name].load.hold()
+				err = runs[name].load.hold()
+				runs[name].server.settle()
+				return err
 			}()
 			if err != nil {
 				results[name] = taken{err: err}
 			}
-			time.Sleep(slice / 10)
 		}
 	}
 	for name, r := range runs {
