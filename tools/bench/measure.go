@@ -123,7 +123,7 @@ func (b *bench) round(ctx context.Context, w workload, order []string, loads map
 				}
 				time.Sleep(slice)
 				err = runs[name].load.hold()
-				runs[name].server.settle()
+				runs[name].server.settle(settlePatience)
 				return err
 			}()
 			if err != nil {

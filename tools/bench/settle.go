@@ -17,36 +17,44 @@ const (
 	settlePatience = time.Second
 )
 
-// settle waits until a server has nothing to do.
-func (s *server) settle() {
-	last := s.ran()
-	for end := time.Now().Add(settlePatience); time.Now().Before(end); {
+// settle waits until a server has nothing to do, for as long as the patience lasts.
+func (s *server) settle(patience time.Duration) {
+	last := doneBy(s.cmd.Process.Pid)
+	for end := time.Now().Add(patience); time.Now().Before(end); {
 		time.Sleep(settleLook)
-		now := s.ran()
-		if used := now - last; used >= 0 && used < settleStill { // less than nothing, if a process has ended
+		now := doneBy(s.cmd.Process.Pid)
+		if used := now.ran - last.ran; !now.busy && used >= 0 && used < settleStill { // less than nothing, if a process has ended
 			return
 		}
 		last = now
 	}
 }
 
-// ran returns for how long the threads of a server and of what it has started have run.
-func (s *server) ran() time.Duration { return ranOf(s.cmd.Process.Pid) }
+// work is what the threads of a process, and of those that it has started, have done.
+type work struct {
+	ran  time.Duration
+	busy bool // one of them runs, or would if there were a processor
+}
 
-func ranOf(pid int) (sum time.Duration) {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)) // the pattern is a good one; a process that is gone has run no more
+func doneBy(pid int) (w work) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)) // the pattern is a good one; a process that is gone does no more
 	for _, task := range tasks {
-		stat, _ := os.ReadFile(task + "/schedstat")
-		if fields := bytes.Fields(stat); len(fields) > 0 {
+		schedule, _ := os.ReadFile(task + "/schedstat")
+		if fields := bytes.Fields(schedule); len(fields) > 0 {
 			n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
-			sum += time.Duration(n)
+			w.ran += time.Duration(n)
+		}
+		stat, _ := os.ReadFile(task + "/stat")
+		if end := bytes.LastIndexByte(stat, ')'); end >= 0 {
+			w.busy = w.busy || bytes.HasPrefix(stat[end:], []byte(") R"))
 		}
 		children, _ := os.ReadFile(task + "/children")
 		for _, child := range bytes.Fields(children) {
 			if n, err := strconv.Atoi(string(child)); err == nil {
-				sum += ranOf(n)
+				below := doneBy(n)
+				w.ran, w.busy = w.ran+below.ran, w.busy || below.busy
 			}
 		}
 	}
-	return sum
+	return w
 }

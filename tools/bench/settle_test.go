@@ -14,8 +14,8 @@ func TestSettle(t *testing.T) {
 		script string
 		busy   bool
 	}{
-		"at work":      {"n=0; while [ $n -lt 300000 ]; do n=$((n+1)); done; : >$DONE; exec sleep 60", true},
-		"a child is":   {"sh -c 'n=0; while [ $n -lt 300000 ]; do n=$((n+1)); done'; : >$DONE; exec sleep 60", true},
+		"at work":      {"n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; : >$DONE; exec sleep 60", true},
+		"a child is":   {"sh -c 'n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done'; : >$DONE; exec sleep 60", true},
 		"idle":         {"exec sleep 60", false},
 		"gone already": {"exit 0", false},
 	} {
@@ -29,11 +29,11 @@ func TestSettle(t *testing.T) {
 		if !test.busy {
 			time.Sleep(20 * time.Millisecond) // it starts
 		} else {
-			for s.ran() < 5*time.Millisecond {
+			for !doneBy(cmd.Process.Pid).busy {
 				time.Sleep(time.Millisecond)
 			}
 		}
-		s.settle()
+		s.settle(30 * time.Second)
 		if _, err := os.Stat(done); (err == nil) != test.busy {
 			t.Errorf("%s: after it has settled: %v", name, err)
 		}
