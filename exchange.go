@@ -169,10 +169,13 @@ func (x *exchange) sendBefore() error {
 	if !x.conn.start() {
 		return ErrHandlerDeadline
 	}
+	if len(x.out) == 0 {
+		return nil
+	}
+	was := x.enter(observe.Send)
+	defer func() { x.enter(was) }()
 	for rest := x.out; len(rest) > 0; {
-		was := x.enter(observe.Send)
 		n, waited, err := x.link.WriteMore(rest, x.writeBy.patience(&x.writing))
-		x.enter(was)
 		x.writing.moved += int64(n)
 		x.writing.waited += waited
 		rest = rest[n:]
@@ -186,10 +189,13 @@ func (x *exchange) sendBefore() error {
 
 // transmit writes a, then b, in as few writes as the client allows.
 func (x *exchange) transmit(a, b []byte) error {
+	if len(a)+len(b) == 0 {
+		return nil
+	}
+	was := x.enter(observe.Send)
+	defer func() { x.enter(was) }() // not between two writes: the client may have begun to take its time
 	for len(a)+len(b) > 0 {
-		was := x.enter(observe.Send)
 		n, waited, err := x.link.Write(a, b, x.writeBy.patience(&x.writing))
-		x.enter(was)
 		x.writing.moved += int64(n)
 		x.writing.waited += waited
 		if n < len(a) {

@@ -66,6 +66,15 @@ func timed(t *testing.T, clock *stopped, h highball.Handler) (*servertest.Log, *
 	return log, servertest.New(t, servertest.Loop, srv)
 }
 
+// inPhase waits until the one request that is answered is in a phase: the client may know before the server does.
+func inPhase(t *testing.T, s *servertest.Server, p observe.Phase) {
+	t.Helper()
+	servertest.Eventually(t, "a request in phase "+p.String(), func() bool {
+		live := s.Highball.Live()
+		return len(live) == 1 && live[0].Phase == p
+	})
+}
+
 // Under a clock that the test moves, each phase has exactly what has passed in it.
 func TestPhasesAreExact(t *testing.T) {
 	clock := new(stopped)
@@ -130,6 +139,7 @@ func TestPhasesAreExact(t *testing.T) {
 			if _, err := io.ReadFull(c, interim); err != nil || !strings.HasPrefix(string(interim), "HTTP/1.1 100 ") {
 				t.Fatalf("%q, %v", interim, err)
 			}
+			inPhase(t, s, observe.Body)
 			clock.pass(9)
 			c.Send("body")
 			c.Receive("POST")
@@ -142,6 +152,7 @@ func TestPhasesAreExact(t *testing.T) {
 			if _, err := io.ReadFull(c, first); err != nil { // so the rest is on its way, and too much for the system to keep
 				t.Fatal(err)
 			}
+			inPhase(t, s, observe.Send)
 			clock.pass(40)
 			if _, err := io.CopyN(io.Discard, c, 16<<20); err != nil {
 				t.Fatal(err)
