@@ -152,6 +152,21 @@ func TestForgedSlot(t *testing.T) {
 	})
 }
 
+// An answer in a slot for which no memory can be had fails, and ends nothing.
+func TestAnswerWithoutMemory(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
+	c := r.Dial(t)
+	c.Get("/long") // from now on there are slots for answers
+	r.app.LoseMemory()
+	if res := c.Get("/long"); res.Status != 500 {
+		t.Errorf("%d with %d bytes", res.Status, len(res.Body))
+	}
+	if res := r.Dial(t).Get("/text"); res.Status != 200 {
+		t.Errorf("afterwards: %d", res.Status)
+	}
+	r.slotsBack(t)
+}
+
 // Many clients at once, some of which leave: each gets its own bytes.
 func TestBodiesDoNotMix(t *testing.T) {
 	for _, cfg := range []gateway.Config{{Workers: 2}, {Threads: 4}} {

@@ -15,6 +15,9 @@ const (
 // SlotsUsed returns how many slots of the arena have an owner.
 func (a *App) SlotsUsed() int { return a.cfg.arena.taken() }
 
+// LoseMemory has the arena find no more memory.
+func (a *App) LoseMemory() { _ = a.cfg.arena.file.Close() }
+
 // TakeSlots takes all slots, which are given back by the function returned.
 func (a *App) TakeSlots() (giveBack func()) {
 	var taken []slot

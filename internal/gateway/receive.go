@@ -100,6 +100,10 @@ func (w *worker) takeShared(f frame) {
 		w.breach(err)
 		return
 	}
+	if err := w.pool.arena.back(tk.slot); err != nil { // what was never written has no memory yet, and to read it would end the server if there is none left
+		tk.fail(w.turn, storageError(fmt.Errorf("an answer has no memory: %w", err)))
+		return
+	}
 	w.answer(tk, f.head, w.pool.arena.bytes(tk.slot)[:n])
 }
 
