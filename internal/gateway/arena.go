@@ -162,7 +162,6 @@ func (a *arena) close() {
 	defer a.mu.Unlock()
 	if !a.closed {
 		a.closed = true
-		_ = a.file.Close() // nothing was written by it
 		a.endLocked()
 	}
 }
@@ -171,6 +170,7 @@ func (a *arena) endLocked() {
 	if a.closed && len(a.free) == arenaSlots {
 		freeMemory(a.mem)
 		a.mem = nil
+		_ = a.file.Close() // nothing was written by it; whoever had a slot may have asked for its memory until now
 	}
 }
 

@@ -157,7 +157,7 @@ func TestAnswerWithoutMemory(t *testing.T) {
 	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
 	c := r.Dial(t)
 	c.Get("/long") // from now on there are slots for answers
-	r.app.LoseMemory()
+	r.app.LoseMemory(t)
 	if res := c.Get("/long"); res.Status != 500 {
 		t.Errorf("%d with %d bytes", res.Status, len(res.Body))
 	}

@@ -2,7 +2,12 @@
 
 package gateway
 
-import "testing"
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 // Sizes of the arena.
 const (
@@ -15,8 +20,17 @@ const (
 // SlotsUsed returns how many slots of the arena have an owner.
 func (a *App) SlotsUsed() int { return a.cfg.arena.taken() }
 
-// LoseMemory has the arena find no more memory.
-func (a *App) LoseMemory() { _ = a.cfg.arena.file.Close() }
+// LoseMemory has the arena find no more memory: its descriptor is another file's, which can have none.
+func (a *App) LoseMemory(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if err := unix.Dup3(int(null.Fd()), int(a.cfg.arena.file.Fd()), unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // TakeSlots takes all slots, which are given back by the function returned.
 func (a *App) TakeSlots() (giveBack func()) {

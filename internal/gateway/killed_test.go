@@ -203,8 +203,9 @@ func TestKilledScript(t *testing.T) {
 		c.Send("GET /cgi-bin/stay?a HTTP/1.1\r\nHost: h\r\n\r\n")
 		var pid []byte
 		servertest.Eventually(t, "it runs", func() bool { pid, err = os.ReadFile(mark); return err == nil })
-		all := cgi.Running()
-		if len(all) != 1 || itoa(all[0].PID) != strings.TrimSpace(string(pid)) || all[0].Script != "/cgi-bin/stay" || all[0].Target != "/cgi-bin/stay?a" ||
+		var all []gateway.RunningScript
+		servertest.Eventually(t, "it is told of", func() bool { all = cgi.Running(); return len(all) == 1 && all[0].PID != 0 })
+		if itoa(all[0].PID) != strings.TrimSpace(string(pid)) || all[0].Script != "/cgi-bin/stay" || all[0].Target != "/cgi-bin/stay?a" ||
 			all[0].Method != "GET" || all[0].ID == "" {
 			t.Fatalf("process %s is told as %+v", pid, all)
 		}
