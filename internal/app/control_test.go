@@ -13,16 +13,9 @@ import (
 	"highball"
 )
 
-// Whoever has told the server to end hears that it does, however little there is to finish.
-func TestLastOrderIsAnswered(t *testing.T) {
-	entered, release := make(chan bool), make(chan bool)
-	k := newControlServer(highball.HandlerFunc(func(w *highball.Response, _ *highball.Request) error {
-		entered <- true
-		<-release
-		w.SetContentLength(int64(len("it ends"))) // as package admin does
-		_, err := w.WriteString("it ends")
-		return err
-	}), highball.Deadlines{})
+// began has a control server begin, and sends it a request on a connection that is closed with the test.
+func began(t *testing.T, k *control, request string) net.Conn {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	k.addr = "unix:" + path
 	if _, err := k.server.Listen(k.addr); err != nil {
@@ -33,10 +26,24 @@ func TestLastOrderIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST /stop HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"); err != nil {
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// Whoever has told the server to end hears that it does, however little there is to finish.
+func TestLastOrderIsAnswered(t *testing.T) {
+	entered, release := make(chan bool), make(chan bool)
+	k := newControlServer(highball.HandlerFunc(func(w *highball.Response, _ *highball.Request) error {
+		entered <- true
+		<-release
+		w.SetContentLength(int64(len("it ends"))) // as package admin does
+		_, err := w.WriteString("it ends")
+		return err
+	}), highball.Deadlines{})
+	conn := began(t, k, "POST /stop HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
 	<-entered
 	closed := make(chan error, 1)
 	go func() { closed <- k.close() }()
@@ -67,20 +74,7 @@ func TestUnfinishedOrderHoldsNobodyUp(t *testing.T) {
 		left <- err
 		return err
 	}), highball.Deadlines{Handler: never})
-	path := filepath.Join(t.TempDir(), "s")
-	k.addr = "unix:" + path
-	if _, err := k.server.Listen(k.addr); err != nil {
-		t.Fatal(err)
-	}
-	k.begin()
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST /reload HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-		t.Fatal(err)
-	}
+	began(t, k, "POST /reload HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{")
 	<-entered
 	if err := k.close(); err != nil {
 		t.Error(err)

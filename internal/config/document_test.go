@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -117,16 +116,8 @@ func FuzzDocument(f *testing.F) {
 	for _, text := range documents() {
 		f.Add([]byte(text))
 	}
-	paths, err := filepath.Glob("testdata/*/*.toml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(text)
+	for _, text := range testdata(f, "testdata/*/*.toml") {
+		f.Add([]byte(text))
 	}
 	f.Fuzz(checkDocument)
 }

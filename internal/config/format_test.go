@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -225,16 +223,8 @@ func TestFormatKeepsTheMeaning(t *testing.T) {
 }
 
 func FuzzFormat(f *testing.F) {
-	paths, err := filepath.Glob("testdata/*/*.toml")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(text))
+	for _, text := range testdata(f, "testdata/*/*.toml") {
+		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) { checkFormat(t, text) })
 }

@@ -32,18 +32,27 @@ func checkParse(t *testing.T, name string, text []byte, c *Config, err error) {
 	}
 }
 
+// testdata returns the texts of the files that a pattern is for.
+func testdata(t testing.TB, pattern string) (texts []string) {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	return texts
+}
+
 func FuzzParseTOML(f *testing.F) {
 	for _, pattern := range []string{"testdata/good/*.toml", "testdata/bad/*.toml"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(text)
+		for _, text := range testdata(f, pattern) {
+			f.Add([]byte(text))
 		}
 	}
 	for _, s := range []string{"a = [{b.c = 1}]\n[[x]]\n[x.y]\n[[x.z]]\n", "\ufeffa = 1", "[a]\nb.c=1\n[a.d]\n", "site.a = 1", "site = {}\n", "listen=\"\"\"\n\n\"\"\"", "a=inf\nb=+nan\nc=1e5"} {

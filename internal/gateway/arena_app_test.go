@@ -64,6 +64,20 @@ func TestBodiesOfAnyLength(t *testing.T) {
 	}
 }
 
+// A worker that does not share the arena gets the bodies in it all the same.
+func TestWorkersWithoutArena(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{Env: []string{"PYTHONPATH=" + gateway.SiteThatRefusesToMap(t)}})
+	c := r.Dial(t)
+	for _, n := range []int{gateway.SlotLeast, 100 << 10, gateway.SlotSize} {
+		request, body := post("/echo", fmt.Sprint(n, " "), n)
+		c.Send(request)
+		if res := c.Receive("POST"); res.Status != 200 || res.Body != body {
+			t.Errorf("%d bytes: %d with %d bytes", n, res.Status, len(res.Body))
+		}
+	}
+	r.slotsBack(t)
+}
+
 // When the arena has no slot left, all goes on without.
 func TestArenaInUse(t *testing.T) {
 	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})

@@ -17,6 +17,9 @@ const (
 	ForAnswers = forAnswers
 )
 
+// SiteThatRefusesToMap is siteThatRefusesToMap for the tests that see the package from outside.
+func SiteThatRefusesToMap(t testing.TB) string { return siteThatRefusesToMap(t) }
+
 // SlotsUsed returns how many slots of the arena have an owner.
 func (a *App) SlotsUsed() int { return a.cfg.arena.taken() }
 
