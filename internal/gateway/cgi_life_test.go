@@ -250,6 +250,36 @@ func testCGIStandardError(t *testing.T, w way) {
 	s.awaitLog(t, "(exit status 7)")
 }
 
+// What a script says is logged while it goes on, before and after its header block, and it can say more than a pipe takes.
+func TestCGIStandardErrorMeanwhile(t *testing.T) { eachWay(t, testCGIStandardErrorMeanwhile) }
+
+func testCGIStandardErrorMeanwhile(t *testing.T, w way) {
+	leaveNothing(t)
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	for _, fifo := range []string{first, second} {
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, w.config(t, map[string]string{
+		"long": shell("echo beginning >&2", "seq 1 40000 >&2", "cat "+first, `printf 'Content-Type: text/plain\n\nok'`, "sleep 1", "echo going on >&2", "cat "+second),
+	}))
+	c := s.Dial(t)
+	c.Send("GET /cgi-bin/long HTTP/1.1\r\nHost: t\r\n\r\n")
+	s.awaitLog(t, "line=beginning")
+	write := func(fifo string) {
+		if err := os.WriteFile(fifo, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(first) // which waits until the script reads, and so until it has said everything
+	s.awaitLog(t, `line="going on"`)
+	write(second)
+	if r := c.Receive("GET"); r.Status != 200 || r.Body != "ok" {
+		t.Errorf("got %d %q", r.Status, r.Body)
+	}
+}
+
 // An answer that was cut by its script's death does not look whole.
 func TestCGIScriptIsKilled(t *testing.T) { eachWay(t, testCGIScriptIsKilled) }
 

@@ -3,7 +3,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,12 +41,24 @@ func (p *coldScript) signal(sig syscall.Signal) {
 	}
 }
 
-// ended implements scriptProcess.
-func (p *coldScript) ended() bool { return hasEnded(p.pid) }
-
 // wait implements scriptProcess.
 func (p *coldScript) wait(ending func() bool) exit {
-	if diedOfSignal(p.pid) || ending() {
+	_, killed := lookAtEnd(p.pid, true)
+	return p.reap(killed || ending())
+}
+
+// poll implements scriptProcess.
+func (p *coldScript) poll(ending func() bool) (exit, bool) {
+	ended, killed := lookAtEnd(p.pid, false)
+	if !ended {
+		return exit{}, false
+	}
+	return p.reap(killed || ending()), true
+}
+
+// reap waits for the process. With all it kills the rest of its group first.
+func (p *coldScript) reap(all bool) exit {
+	if all {
 		p.signal(syscall.SIGKILL)
 	}
 	var status syscall.WaitStatus
@@ -66,60 +77,100 @@ func (p *coldScript) wait(ending func() bool) exit {
 	return exit{text: describeEnd(status), ok: status == 0, signal: status.Signaled()}
 }
 
-// scriptPipes are the ends of what is between the server and a script.
+// scriptPipes are the ends of what is between the server and a script. A number below 0 is no descriptor.
 type scriptPipes struct {
-	stdin, stdout, stderr *os.File    // the server's, which do not block a thread; stdin may be nil
-	theirs                [3]*os.File // a nil one is the server's to give
+	stdin, stdout *os.File // the server's, which do not block a thread; stdin may be nil
+	stderr        int      // the server's, too, which does not block at all
+	theirs        [3]int
 }
 
 func (c *CGI) openScriptPipes(feeding bool) (_ *scriptPipes, err error) {
-	p := &scriptPipes{}
+	p := &scriptPipes{stderr: -1, theirs: [3]int{-1, -1, -1}}
 	defer func() {
 		if err != nil {
 			p.close()
 		}
 	}()
-	open := func(name string, ours, theirs **os.File, input bool) {
+	open := func(name string, theirs *int, input bool) (ours int) {
 		if err == nil {
 			err = c.step(name)
 		}
 		if err != nil {
-			return
+			return -1
 		}
-		var r, w int
-		if r, w, err = pipe(); err != nil {
-			return
+		ours, *theirs, err = pipe()
+		if err != nil {
+			*theirs = -1
+			return -1
 		}
 		if input {
-			r, w = w, r
+			ours, *theirs = *theirs, ours
 		}
-		err = unix.SetNonblock(r, true) // for the runtime's poller; the other end has its own mode
-		*ours, *theirs = os.NewFile(uintptr(r), "cgi:"+name), os.NewFile(uintptr(w), "cgi:"+name)
+		_, err = unix.FcntlInt(uintptr(ours), unix.F_SETFL, unix.O_NONBLOCK) // the other end has its own mode
+		return ours
 	}
 	if feeding {
-		open("stdin", &p.stdin, &p.theirs[0], true)
+		p.stdin = newFile(open("stdin", &p.theirs[0], true), "cgi:stdin")
 	}
-	open("stdout", &p.stdout, &p.theirs[1], false)
-	open("stderr", &p.stderr, &p.theirs[2], false)
+	p.stdout = newFile(open("stdout", &p.theirs[1], false), "cgi:stdout")
+	p.stderr = open("stderr", &p.theirs[2], false)
 	return p, err
+}
+
+// newFile returns the file of a descriptor, nil for none.
+func newFile(fd int, name string) *os.File {
+	if fd < 0 {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), name)
 }
 
 // closeTheirs closes the script's ends, of which it has its own copies.
 func (p *scriptPipes) closeTheirs() {
-	for _, f := range p.theirs {
-		if f != nil {
-			_ = f.Close()
-		}
+	for _, fd := range p.theirs {
+		closeDescriptor(fd)
 	}
 }
 
 func (p *scriptPipes) close() {
 	p.closeTheirs()
-	for _, f := range []*os.File{p.stdin, p.stdout, p.stderr} {
+	closeDescriptor(p.stderr)
+	for _, f := range []*os.File{p.stdin, p.stdout} {
 		if f != nil {
 			_ = f.Close()
 		}
 	}
+}
+
+// closeDescriptor closes fd, to which nothing was written, if it is one.
+func closeDescriptor(fd int) {
+	if fd >= 0 {
+		_ = unix.Close(fd)
+	}
+}
+
+// scriptErrors is the server's end of a script's standard error. It belongs to who attends the script. As long as it is not watched, what the script
+// writes stays in the pipe, which for one that is over soon and writes nothing, as most are, is cheaper.
+type scriptErrors struct {
+	fd  int
+	out *output // once it is watched
+}
+
+// watch has a goroutine read from now on, which calls line with each line.
+func (e *scriptErrors) watch(line func([]byte)) {
+	e.out = readOutput(os.NewFile(uintptr(e.fd), "cgi:stderr"), line)
+}
+
+// finish is called when the script is dead. What is in the pipe is read to its end, but not what its descendants may say later.
+func (e *scriptErrors) finish(line func([]byte)) {
+	if e.out != nil {
+		e.out.finish()
+		return
+	}
+	said := output{line: line}
+	drainDescriptor(e.fd, lastWords, said.take)
+	said.end()
+	closeDescriptor(e.fd)
 }
 
 // launch starts the script. Without stdin it is given a pipe that the handler feeds.
@@ -128,7 +179,12 @@ func (r *cgiRun) launch(ctx context.Context, env, args []string, stdin *os.File)
 	if err != nil {
 		return startError(r.script, err)
 	}
-	proc, err := r.begin(ctx, env, args, [3]*os.File{cmp.Or(stdin, p.theirs[0]), p.theirs[1], p.theirs[2]})
+	files := p.theirs
+	if stdin != nil {
+		files[0] = int(stdin.Fd())
+	}
+	proc, err := r.begin(ctx, env, args, files)
+	runtime.KeepAlive(stdin)
 	if err != nil {
 		p.close()
 		if ctx.Err() != nil {
@@ -138,7 +194,7 @@ func (r *cgiRun) launch(ctx context.Context, env, args []string, stdin *os.File)
 	}
 	p.closeTheirs()
 	r.pid = proc.id()
-	r.stdin, r.stdout, r.stderr = p.stdin, p.stdout, readOutput(p.stderr, r.lines.line)
+	r.stdin, r.stdout, r.stderr.fd = p.stdin, p.stdout, p.stderr
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.proc = proc; r.cause != nil {
@@ -147,8 +203,8 @@ func (r *cgiRun) launch(ctx context.Context, env, args []string, stdin *os.File)
 	return nil
 }
 
-// begin starts the script's process, with files for its standard streams: warm if it can be, or else cold.
-func (r *cgiRun) begin(ctx context.Context, env, args []string, files [3]*os.File) (scriptProcess, error) {
+// begin starts the script's process, with these descriptors as its standard streams: warm if it can be, or else cold.
+func (r *cgiRun) begin(ctx context.Context, env, args []string, files [3]int) (scriptProcess, error) {
 	if r.script.warm != (warmKey{}) {
 		proc, err := r.beginWarm(ctx, env, args, files)
 		refused := (*warmRefusal)(nil)
@@ -161,7 +217,7 @@ func (r *cgiRun) begin(ctx context.Context, env, args []string, files [3]*os.Fil
 	return r.beginCold(env, args, files)
 }
 
-func (r *cgiRun) beginWarm(ctx context.Context, env, args []string, files [3]*os.File) (scriptProcess, error) {
+func (r *cgiRun) beginWarm(ctx context.Context, env, args []string, files [3]int) (scriptProcess, error) {
 	parent, err := r.cgi.warm.parent(ctx, r.script.warm)
 	if err != nil {
 		return nil, err
@@ -172,14 +228,13 @@ func (r *cgiRun) beginWarm(ctx context.Context, env, args []string, files [3]*os
 	return parent.run(r.script, env, args, files)
 }
 
-func (r *cgiRun) beginCold(env, args []string, files [3]*os.File) (scriptProcess, error) {
-	attr := &syscall.ProcAttr{Dir: r.script.dir(), Env: env, Sys: childAttributes(), Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()}}
+func (r *cgiRun) beginCold(env, args []string, files [3]int) (scriptProcess, error) {
+	attr := &syscall.ProcAttr{Dir: r.script.dir(), Env: env, Sys: childAttributes(), Files: []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])}}
 	argv := slices.Concat(r.script.argv, args)
 	err := r.cgi.step("spawn")
 	pid := 0
 	if err == nil {
 		r.cgi.spawner.do(func() { pid, err = syscall.ForkExec(argv[0], argv, attr) })
-		runtime.KeepAlive(files)
 		if err != nil {
 			err = &os.PathError{Op: "fork/exec", Path: argv[0], Err: err}
 		}

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 const (
 	firstPart  = 8 << 10                // bytes of a body that are waited for, so that short ones leave with their head
 	firstPause = 5 * time.Millisecond   // for so long
+	firstWait  = 25 * time.Millisecond  // for which the goroutine of the request waits for a script's header block itself
 	exitPause  = 100 * time.Millisecond // for which the end of a script is waited for when its output has ended
 	afterwork  = time.Minute            // for which a script may go on after that
 	stopGrace  = time.Second            // between SIGTERM and SIGKILL
@@ -43,16 +43,17 @@ type scriptProcess interface {
 	id() int // of the process
 	// signal sends a signal to the group, if the script was not waited for.
 	signal(syscall.Signal)
-	// ended reports whether the script is known to have ended, so that wait need not wait.
-	ended() bool
 	// wait waits for the script's end. What is left of its group is killed if the script was killed, or is ending by
 	// intent: after an orderly exit it is the script's own affair.
 	wait(ending func() bool) exit
+	// poll is wait for a script that is known to have ended. Of another one it reports false.
+	poll(ending func() bool) (exit, bool)
 }
 
 // cgiRun is a script at work for one request. One goroutine attends it: it takes off what the script prints, so that
 // no slow client holds a process, and waits for the script's end. Meanwhile the handler's goroutine feeds the script, and
-// sends what was taken off.
+// sends what was taken off. A script that has nothing to be fed with the handler attends itself for a moment, in which most
+// end: to start a goroutine, and have it wake this one, costs a tenth of starting the script.
 //
 // A script's exit is not looked at before its output has ended: until then its process, dead or not, keeps the number of its
 // group from being used again, so that what it has left behind can be killed.
@@ -66,8 +67,9 @@ type cgiRun struct {
 	pid    int
 	stdin  *os.File // nil unless the handler feeds the script
 	stdout *os.File
-	stderr *output
+	stderr scriptErrors
 	lines  *stderrLog
+	first  opening
 	spool  *spool
 	resume chan struct{}
 	paused atomic.Bool // the spool has enough
@@ -84,9 +86,22 @@ type cgiRun struct {
 	over   bool        // the script is no more
 }
 
+// opening is what a script has printed first. It belongs to who attends the script.
+type opening struct {
+	buffer *pipeBuffer
+	b      []byte // read and not passed on: of the header block, or behind it
+	known  bool   // the header block was read, or there is none, and err says why
+	passed bool   // so was the first part of the body
+	ended  bool   // there is no more
+	err    error
+}
+
+// over reports whether there is nothing more to be read.
+func (o *opening) over() bool { return o.ended || o.err != nil }
+
 // start starts the script with the given arguments, environment, and standard input; without one it will be fed. It
-// waits for what the script may be forked from, until ctx ends. The caller has
-// entered; the run leaves for it when the script has ended, unless there is an error.
+// waits for what the script may be forked from, until ctx ends. The caller has entered, and must see to it that the script is
+// attended; the run leaves for it when the script has ended, unless there is an error.
 func (c *CGI) start(ctx context.Context, s *script, e *environ, args []string, stdin *os.File) (*cgiRun, error) {
 	run := &cgiRun{
 		cgi: c, script: s, id: e.id, method: strings.Clone(e.method), target: strings.Clone(e.target), since: time.Now(), // it may outlive the request
@@ -101,7 +116,8 @@ func (c *CGI) start(ctx context.Context, s *script, e *environ, args []string, s
 		c.forget(run)
 		return nil, err
 	}
-	go run.attend()
+	run.first.buffer = takePipeBuffer()
+	run.first.b = run.first.buffer[:0]
 	return run, nil
 }
 
@@ -163,6 +179,8 @@ func (r *cgiRun) ending() error {
 	return r.cause
 }
 
+func (r *cgiRun) isEnding() bool { return r.ending() != nil }
+
 // leave tells the run that its output is not wanted any more. The script may go on for a while.
 func (r *cgiRun) leave() {
 	r.spool.abandon()
@@ -198,34 +216,55 @@ func (r *cgiRun) feed(ctx context.Context, body io.Reader) error {
 	}
 }
 
-// attend takes the script's output and waits for its end.
-func (r *cgiRun) attend() {
-	rest, ended, err := r.readHead()
-	if err == nil {
-		if rest, ended, err = r.gather(rest, ended); err == nil && len(rest) > 0 {
-			err = r.spool.put(rest)
-		}
-	}
-	headless := err != nil
-	if !headless && !ended {
-		close(r.known)
-		err = r.copyBody()
-	}
-	r.quitFeeding()
-	if headless && !errors.Is(err, errNoOutput) && !errors.Is(err, errHeadUnend) {
-		r.stop(err) // which is not at its end
-	}
-	wait := func() exit { return r.proc.wait(func() bool { return r.ending() != nil }) }
-	if r.proc.ended() { // as most have that have closed their output
-		how := wait()
-		r.finish(how, r.settle(headless, ended, true, how, err))
+// attendFirst attends the script until its end, if that comes soon, and else has another goroutine go on.
+func (r *cgiRun) attendFirst() {
+	o := &r.first
+	r.limitRead(time.Now().Add(firstWait))
+	if !r.readHead(false) {
+		r.limitRead(time.Time{})
+	} else if r.gather(); o.over() && r.conclude(o.err) {
 		return
 	}
+	go r.attend()
+}
+
+// attend takes the script's output and waits for its end.
+func (r *cgiRun) attend() {
+	o := &r.first
+	r.stderr.watch(r.lines.line)
+	r.readHead(true)
+	r.gather()
+	err := o.err
+	if !o.over() {
+		close(r.known)
+		err = r.copyBody(o.buffer[:])
+	}
+	if !r.conclude(err) {
+		r.await(err)
+	}
+}
+
+// conclude ends the run of a script whose output has ended, with err unless that is nil. It reports false if the script itself has
+// not ended.
+func (r *cgiRun) conclude(err error) bool {
+	r.quitFeeding()
+	if r.first.err != nil && !errors.Is(err, errNoOutput) && !errors.Is(err, errHeadUnend) {
+		r.stop(err) // which is not at its end
+	}
+	how, ended := r.proc.poll(r.isEnding)
+	if ended {
+		r.finish(how, r.settle(true, how, err))
+	}
+	return ended
+}
+
+// await is conclude for a script that goes on.
+func (r *cgiRun) await(err error) {
 	over := make(chan struct{})
 	var how exit
 	go func() {
 		defer close(over)
-		how = wait()
+		how = r.proc.wait(r.isEnding)
 	}()
 	patience := time.NewTimer(exitPause)
 	defer patience.Stop()
@@ -236,7 +275,7 @@ func (r *cgiRun) attend() {
 		exited, known = true, how
 	case <-patience.C:
 	}
-	reported := r.settle(headless, ended, exited, known, err)
+	reported := r.settle(exited, known, err)
 	if !exited {
 		late := time.AfterFunc(afterwork, func() { r.stop(errOverstay) })
 		<-over
@@ -246,7 +285,8 @@ func (r *cgiRun) attend() {
 }
 
 // settle gives the handler what there is when the output has ended, and reports whether that tells how the script did.
-func (r *cgiRun) settle(headless, whole, exited bool, how exit, err error) (reported bool) {
+func (r *cgiRun) settle(exited bool, how exit, err error) (reported bool) {
+	headless := r.first.err != nil
 	if cause := r.ending(); cause != nil && err == nil {
 		err = cause
 	}
@@ -265,7 +305,7 @@ func (r *cgiRun) settle(headless, whole, exited bool, how exit, err error) (repo
 		r.err = err
 	}
 	r.spool.end(err)
-	if headless || whole {
+	if r.first.over() {
 		close(r.known)
 	}
 	return reported
@@ -280,8 +320,9 @@ func (r *cgiRun) finish(how exit, reported bool) {
 		r.force.Stop()
 	}
 	r.mu.Unlock()
+	r.first.buffer.give()
 	_ = r.stdout.Close()
-	r.stderr.finish()
+	r.stderr.finish(r.lines.line)
 	r.lines.close()
 	if errors.Is(cause, errOverstay) || errors.Is(cause, errUnwanted) {
 		r.log("a CGI script was ended", "err", cause)
@@ -297,79 +338,82 @@ func (r *cgiRun) log(message string, args ...any) {
 	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "id", r.id, "pid", r.pid, "method", r.method, "target", r.target}, args...)...)
 }
 
-// readHead reads the header block, and returns what was read behind it, and whether that is all.
-func (r *cgiRun) readHead() (rest []byte, ended bool, err error) {
-	lenient := r.cgi.cfg.Lenient
-	b := make([]byte, 0, 4<<10)
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+// readHead reads the header block, and keeps what was read behind it. It reports false when the time for reading has passed, unless it is patient.
+func (r *cgiRun) readHead(patient bool) bool {
+	o := &r.first
+	for !o.known {
+		if len(o.b) == cap(o.b) {
+			o.b = append(o.b, 0)[:len(o.b)]
 		}
-		n, err := r.stdout.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		end, malformed := headEnd(b, r.script.nph)
-		if malformed == nil && end > 0 {
-			var h *scriptHead
-			if h, malformed = parseScriptHead(string(b[:end]), r.script.nph); malformed == nil {
-				r.head = h
-				return b[end:], err != nil, nil
+		n, err := r.stdout.Read(o.b[len(o.b):cap(o.b)])
+		o.b = o.b[:len(o.b)+n]
+		if !patient && errors.Is(err, os.ErrDeadlineExceeded) {
+			return false
+		}
+		r.understand(err)
+	}
+	return true
+}
+
+// understand looks whether what was read has the whole header block, if reading has ended with err.
+func (r *cgiRun) understand(err error) {
+	o, lenient := &r.first, r.cgi.cfg.Lenient
+	end, malformed := headEnd(o.b, r.script.nph)
+	if malformed == nil && end > 0 {
+		if r.head, malformed = parseScriptHead(string(o.b[:end]), r.script.nph); malformed == nil {
+			o.b = o.b[end:]
+			o.known, o.ended = true, err != nil
+			return
+		}
+	}
+	if malformed == nil && err != nil {
+		malformed = errHeadUnend
+		if len(o.b) == 0 {
+			malformed = errNoOutput
+		}
+	}
+	switch {
+	case malformed == nil:
+		return
+	case lenient && (errors.Is(malformed, errNoHead) || errors.Is(malformed, errHeadUnend)):
+		r.head = lenientHead()
+	default:
+		o.err = malformed
+	}
+	o.known, o.ended = true, err != nil
+}
+
+// gather reads the first part of the body as long as it comes without a pause, and passes it on.
+func (r *cgiRun) gather() {
+	o := &r.first
+	if o.passed || o.err != nil {
+		return
+	}
+	o.passed = true
+	if !o.ended && !r.head.local {
+		r.limitRead(time.Now().Add(firstPause))
+		for len(o.b) < firstPart && !o.ended {
+			if len(o.b) == cap(o.b) {
+				o.b = append(o.b, 0)[:len(o.b)]
 			}
-		}
-		if malformed == nil && err != nil {
-			malformed = errHeadUnend
-			if len(b) == 0 {
-				return nil, true, errNoOutput
+			n, err := r.stdout.Read(o.b[len(o.b):min(cap(o.b), firstPart)])
+			o.b = o.b[:len(o.b)+n]
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				break // the next read tells whether it was another's deadline
 			}
+			o.ended = err != nil
 		}
-		switch {
-		case malformed == nil:
-		case lenient && (errors.Is(malformed, errNoHead) || errors.Is(malformed, errHeadUnend)):
-			r.head = lenientHead()
-			return b, err != nil, nil
-		default:
-			return nil, err != nil, malformed
+		if !o.ended {
+			r.limitRead(time.Time{})
 		}
+	}
+	if len(o.b) > 0 {
+		o.err = r.spool.put(o.b)
 	}
 }
 
-// gather reads the first part of the body as long as it comes without a pause.
-func (r *cgiRun) gather(b []byte, ended bool) ([]byte, bool, error) {
-	if ended || r.head.local {
-		return b, ended, nil
-	}
-	r.limitRead(time.Now().Add(firstPause))
-	defer r.limitRead(time.Time{})
-	b = bytes.Clone(b)
-	for len(b) < firstPart {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.stdout.Read(b[len(b):min(cap(b), firstPart)])
-		b = b[:len(b)+n]
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break // the next read tells whether it was another's deadline
-		}
-		if err != nil {
-			return b, true, nil
-		}
-	}
-	return b, false, nil
-}
-
-// limitRead bounds reads, unless kill has ended them.
-func (r *cgiRun) limitRead(until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.forced {
-		_ = r.stdout.SetReadDeadline(until) // of a pipe that is open
-	}
-}
-
-// copyBody puts what the script prints into the spool, until the end.
-func (r *cgiRun) copyBody() error {
-	buffer := takePipeBuffer()
-	defer buffer.give()
-	b := buffer[:]
+// copyBody puts what the script prints into the spool, until the end. It reads into b.
+func (r *cgiRun) copyBody(b []byte) error {
 	for {
 		for r.paused.Load() {
 			<-r.resume
@@ -387,6 +431,15 @@ func (r *cgiRun) copyBody() error {
 		if err != nil {
 			return r.readError(err)
 		}
+	}
+}
+
+// limitRead bounds reads, unless kill has ended them.
+func (r *cgiRun) limitRead(until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.forced {
+		_ = r.stdout.SetReadDeadline(until) // of a pipe that is open
 	}
 }
 

@@ -117,7 +117,10 @@ func (h *cgiHandler) answer(w *highball.Response, r, body *highball.Request, e *
 
 // converse feeds a script and sends its answer.
 func (h *cgiHandler) converse(ctx context.Context, w *highball.Response, run *cgiRun, in *cgiInput) (*url.URL, error) {
-	if in.source != nil {
+	if in.source == nil {
+		run.attendFirst()
+	} else {
+		go run.attend()
 		if err := run.feed(ctx, in.source); err != nil {
 			return nil, err
 		}

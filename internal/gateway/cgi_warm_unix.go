@@ -308,8 +308,8 @@ func appendWarm(b []byte, kind, number uint32, value int32, size int) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(size))
 }
 
-// tell sends a message, with the descriptors of files. A parent that does not take it in time is killed.
-func (p *warmParent) tell(message []byte, files ...*os.File) error {
+// tell sends a message, with descriptors. A parent that does not take it in time is killed.
+func (p *warmParent) tell(message []byte, files ...int) error {
 	p.sending.Lock()
 	defer p.sending.Unlock()
 	if err := p.control.SetWriteDeadline(time.Now().Add(forkPatience)); err != nil {
@@ -317,10 +317,6 @@ func (p *warmParent) tell(message []byte, files ...*os.File) error {
 	}
 	sent := 0
 	if len(files) > 0 {
-		fds := make([]int, len(files))
-		for i, f := range files {
-			fds[i] = int(f.Fd())
-		}
 		conn, err := p.control.SyscallConn()
 		if err != nil {
 			return err
@@ -328,7 +324,7 @@ func (p *warmParent) tell(message []byte, files ...*os.File) error {
 		var failed error
 		err = conn.Write(func(fd uintptr) bool {
 			for {
-				sent, failed = unix.SendmsgN(int(fd), message, unix.UnixRights(fds...), nil, noSignal)
+				sent, failed = unix.SendmsgN(int(fd), message, unix.UnixRights(files...), nil, noSignal)
 				if failed != unix.EINTR {
 					return failed != unix.EAGAIN
 				}
@@ -352,9 +348,9 @@ func (p *warmParent) unheard(err error) error {
 	return err
 }
 
-// run starts a script, of which the files are the standard streams. The error is errCold or a refusal if it is to be run in
+// run starts a script, of which the descriptors are the standard streams. The error is errCold or a refusal if it is to be run in
 // another way.
-func (p *warmParent) run(s *script, env, args []string, files [3]*os.File) (*warmScript, error) {
+func (p *warmParent) run(s *script, env, args []string, files [3]int) (*warmScript, error) {
 	text, err := runText(s, env, args)
 	if err != nil {
 		return nil, err
@@ -431,8 +427,8 @@ func (w *warmScript) signal(sig syscall.Signal) {
 	}
 }
 
-// ended implements scriptProcess: the parent is asked in any case.
-func (w *warmScript) ended() bool { return false }
+// poll implements scriptProcess: the parent is asked in any case.
+func (w *warmScript) poll(func() bool) (exit, bool) { return exit{}, false }
 
 // wait implements scriptProcess. That the script is being ended the parent knows from the signal.
 func (w *warmScript) wait(func() bool) exit {

@@ -51,6 +51,11 @@ func (o *output) run() {
 	}
 	// finish has ended the wait for more: what is there already is not lost.
 	drain(o.file, lastWords, o.take)
+	o.end()
+}
+
+// end takes what has come of a line for a whole one.
+func (o *output) end() {
 	if len(o.part) > 0 {
 		o.line(o.part)
 	}

@@ -126,24 +126,22 @@ func (h handle) awaitEnd() bool {
 	return err == nil
 }
 
-// diedOfSignal waits for the end of a child, and leaves it to be reaped.
-func diedOfSignal(pid int) bool {
+// lookAtEnd tells whether a child has ended, and whether that was by a signal, and leaves it to be reaped. It may wait for the end.
+func lookAtEnd(pid int, wait bool) (ended, killed bool) {
 	const exited = 1 // CLD_EXITED
+	options := unix.WEXITED | unix.WNOWAIT
+	if !wait {
+		options |= unix.WNOHANG
+	}
 	for {
 		var info unix.Siginfo
-		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
+		err := unix.Waitid(unix.P_PID, pid, &info, options, nil)
 		if err == unix.EINTR {
 			continue
 		}
-		return err == nil && info.Code != exited
+		ended = err == nil && info.Signo != 0
+		return ended, ended && info.Code != exited
 	}
-}
-
-// hasEnded reports whether a child has ended and was not reaped. It does not wait.
-func hasEnded(pid int) bool {
-	var info unix.Siginfo
-	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT|unix.WNOHANG, nil)
-	return err == nil && info.Signo != 0
 }
 
 // reapAdopted reaps a process whose parent has died, if that has made it a child of this process.

@@ -94,11 +94,8 @@ func (h handle) killGroup() {
 // awaitEnd is false: the end of a process that is not a child cannot be seen here.
 func (h handle) awaitEnd() bool { return false }
 
-// diedOfSignal does not look.
-func diedOfSignal(int) bool { return false }
-
-// hasEnded does not look.
-func hasEnded(int) bool { return false }
+// lookAtEnd does not look.
+func lookAtEnd(int, bool) (ended, killed bool) { return false, false }
 
 // reapAdopted does nothing: only process 1 adopts.
 func reapAdopted(int) {}

@@ -203,7 +203,7 @@ func bootFile(spec *launchSpec) (*os.File, error) {
 // reap waits for the end of a process that this one has started. If a signal has ended it, those that it has started are
 // ended too: it could not do that any more. After an orderly exit they are its own affair.
 func reap(child *os.Process) string {
-	if diedOfSignal(child.Pid) {
+	if _, killed := lookAtEnd(child.Pid, true); killed {
 		_ = unix.Kill(-child.Pid, unix.SIGKILL) // while it is not reaped, its group's number is not used again
 	}
 	state, err := child.Wait()
@@ -327,22 +327,21 @@ func receiveRights(socket int) ([]int, error) {
 
 // drain passes on at most limit bytes of what can be read from f without waiting, whatever f's deadline.
 func drain(f *os.File, limit int, take func([]byte)) {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return
+	if conn, err := f.SyscallConn(); err == nil {
+		_ = conn.Control(func(fd uintptr) { drainDescriptor(int(fd), limit, take) }) // unless f is closed
 	}
+}
+
+// drainDescriptor is drain for a descriptor that does not block.
+func drainDescriptor(fd, limit int, take func([]byte)) {
 	buffer := takePipeBuffer()
 	defer buffer.give()
-	b := buffer[:]
 	for limit > 0 {
-		n := 0
-		err := conn.Control(func(fd uintptr) {
-			n, _ = unix.Read(int(fd), b[:min(limit, len(b))])
-		})
-		if err != nil || n <= 0 {
+		n, err := unix.Read(fd, buffer[:min(limit, len(buffer))])
+		if err != nil || n == 0 {
 			return
 		}
-		take(b[:n])
+		take(buffer[:n])
 		limit -= n
 	}
 }
