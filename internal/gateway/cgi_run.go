@@ -18,7 +18,7 @@ import (
 const (
 	firstPart  = 8 << 10                // bytes of a body that are waited for, so that short ones leave with their head
 	firstPause = 5 * time.Millisecond   // for so long
-	firstWait  = 25 * time.Millisecond  // for which the goroutine of the request waits for a script's header block itself
+	firstWait  = 200 * time.Millisecond // for which the goroutine of the request attends the script itself until there is a header block
 	exitPause  = 100 * time.Millisecond // for which the end of a script is waited for when its output has ended
 	afterwork  = time.Minute            // for which a script may go on after that
 	stopGrace  = time.Second            // between SIGTERM and SIGKILL
