@@ -31,8 +31,8 @@ type AccessSettings struct {
 
 // NewAccessLog starts a log that writes lines of format f to w, with the secrets
 // of [DefaultMasks] masked. It has the given number of shards, at least one, each
-// with two buffers of 64 KiB and a stage of 32 requests made when first used. Only one Write is under way at
-// any time.
+// with two buffers of 64 KiB and a stage of 32 requests made when first used, and up to 2 MiB of such
+// buffers while the writer is behind. Only one Write is under way at any time.
 //
 // When lines have been lost, onLoss is called with the number lost since the
 // last call and the latest cause. It is called at most twice a second apart
@@ -100,8 +100,8 @@ type Shard struct {
 	sampler sampler // guarded by the mutex, too
 }
 
-// Append has a line made for r, as the settings of now want it. It copies what it needs of r, does not allocate,
-// and does not wait for the writer to finish: when both buffers and the stage are full, or the log is
+// Append has a line made for r, as the settings of now want it. It copies what it needs of r, does not allocate as long as the writer keeps up,
+// and does not wait for the writer to finish: when the buffers and the stage are full, or the log is
 // closed, the line is lost and counted.
 func (s *Shard) Append(r *Record) {
 	s.mu.Lock()

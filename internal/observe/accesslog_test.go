@@ -133,14 +133,14 @@ func TestAccessLogFlushAndClose(t *testing.T) {
 
 // Without the owner goroutine, only Flush can write what has been handed over
 // and what has been appended since.
-func TestFlushWritesBothBuffers(t *testing.T) {
+func TestFlushWritesAllBuffers(t *testing.T) {
 	var out buffer
 	log := &AccessLog{lineLog: lineLog{out: lineWriter{w: &out}}}
 	log.parts = []*Shard{new(Shard)}
 	log.parts[0].stage.settings = new(AccessSettings)
 	log.add(&log.parts[0].lineShard)
 	lines := 0
-	for !log.Shard(0).handedOver {
+	for len(log.Shard(0).full) < 3 {
 		log.Shard(0).Append(numbered(lines))
 		lines++
 	}
@@ -175,7 +175,7 @@ func TestAccessLogKeepsHugeLinesWhole(t *testing.T) {
 	if len(lines) != 3 || lines[0] != "1" || lines[2] != "2" || len(lines[1]) < 4*3*bufferSize {
 		t.Errorf("%d lines", len(lines))
 	}
-	if s := log.Shard(0); cap(s.filling.text)+cap(s.other.text) > 4*bufferSize {
+	if log.Shard(0).memory() > 4*bufferSize {
 		t.Error("the memory of the huge line was kept")
 	}
 }
@@ -230,13 +230,13 @@ func TestAccessLogDropsLinesWhileTheWriterHangs(t *testing.T) {
 			return out.Write(p)
 		}), Common, 1, func(n int64, err error) { report = append(report, fmt.Sprint(n, " ", err)) })
 
-		const lines = 10_000
+		const lines = 60_000
 		for i := range lines {
 			log.Shard(0).Append(numbered(i))
 		}
 		synctest.Wait()
 		lost := log.Lost()
-		if held := len(log.Shard(0).filling.text) + len(log.Shard(0).other.text); held > 2*(bufferSize+bufferSlack) || held < 2*bufferSize {
+		if held := log.Shard(0).memory(); held > (mostHeld/bufferSize+2)*(bufferSize+bufferSlack) || held < mostHeld {
 			t.Errorf("%d bytes held back", held)
 		}
 		close(release)
@@ -253,6 +253,57 @@ func TestAccessLogDropsLinesWhileTheWriterHangs(t *testing.T) {
 			t.Errorf("%d lines written, %d lost", len(got), lost)
 		}
 	})
+}
+
+// memory returns the size of the buffers, but for one that is being written.
+func (s *Shard) memory() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.full {
+		n += cap(b.text)
+	}
+	for _, b := range s.spare {
+		n += cap(b)
+	}
+	return n + cap(s.filling.text)
+}
+
+// A writer that is late now and then, as any is on a processor that is busy, costs no line, and the memory that it has cost is given back.
+func TestAccessLogOfLateWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		const late = 20 * time.Millisecond
+		log := NewAccessLog(writerFunc(func(p []byte) (int, error) {
+			time.Sleep(late)
+			return out.Write(p)
+		}), Common, 1, nil)
+		s, lines := log.Shard(0), 0
+		for s.waitingBytes() < mostHeld/2 {
+			s.Append(numbered(lines))
+			lines++
+		}
+		for range 4 {
+			time.Sleep(10 * time.Second)
+			s.Append(numbered(lines))
+			lines++
+		}
+		synctest.Wait()
+		if n := s.memory(); n > 2*(bufferSize+bufferSlack) {
+			t.Errorf("%d bytes are kept", n)
+		}
+		log.Close()
+		got := targets(out.String())
+		if len(got) != lines || log.Lost() != 0 || got[lines-1] != fmt.Sprint(lines-1) {
+			t.Errorf("%d lines written of %d, %d lost", len(got), lines, log.Lost())
+		}
+	})
+}
+
+// waitingBytes returns how much was handed over.
+func (s *Shard) waitingBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held
 }
 
 // failing fails its n-th write, after having let part of the bytes through.
@@ -356,17 +407,18 @@ func TestAccessLogRepairMayFail(t *testing.T) {
 }
 
 func TestShardAppendDoesNotAllocate(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as it is while allocations are counted: the writer is as late before that
 	log := NewAccessLog(io.Discard, Combined, 1, nil)
 	defer log.Close()
 	r, s := request(nil), log.Shard(0)
 	fill := func() {
-		for range 2000 { // more than both buffers hold
+		for range 2000 { // more than two buffers hold
 			s.Append(r)
 		}
 	}
-	fill()
-	log.Flush()
-	fill()
+	for range 20 { // so that there are as many buffers as there will ever be
+		fill()
+	}
 	if n := testing.AllocsPerRun(10, fill); n != 0 {
 		t.Errorf("%v allocations in 2000 lines", n)
 	}
@@ -394,7 +446,7 @@ func TestShardKeepsUpOnOneProcessor(t *testing.T) {
 		log.Shard(0).Append(r)
 	}
 	log.Close()
-	if log.Lost() > lines/10 {
+	if log.Lost() > lines/100 {
 		t.Errorf("%d of %d lines lost", log.Lost(), lines)
 	}
 }

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Theory of operation. A shard has two buffers. Appenders fill one of them
-// under the shard's mutex; the other one is either idle or handed over, which
-// means that it belongs to whoever holds lineLog.writing, until that one has
-// written it. A buffer is handed over when it is full, by the appender, or when
-// the log is drained, by the drainer. An appender whose buffer is full while
-// the other one is still handed over drops its line, because the alternatives
-// are to wait for the disk or to grow without bound.
+// Theory of operation. Appenders fill one of a shard's buffers under the
+// shard's mutex. When it is full it is handed over, by the appender, or when
+// the log is drained, by the drainer: then it belongs to whoever holds
+// lineLog.writing, until that one has written it. Another one takes its place.
+// Two are enough for a writer that keeps up. One that is late, since the disk or
+// the processor had something else to do for some milliseconds, finds as many
+// as mostHeld allows. Beyond that an appender drops its line, because the
+// alternatives are to wait for the disk or to grow without bound.
 //
 // A request of the access log waits on the shard's stage, from which lines come
 // into the buffer many at a time (stage.go): when the stage is full, by the
@@ -32,6 +33,11 @@ const (
 
 	// bufferSize is the length from which on a buffer is full.
 	bufferSize = 64 << 10
+
+	// mostHeld is how many bytes of a shard wait for the writer before a further
+	// buffer is not handed over. A processor that does nothing else can fill it in
+	// about 50 ms.
+	mostHeld = 2 << 20
 
 	// bufferSlack is room for the lines that make a buffer full, a stage of
 	// them, so that usual ones never make it grow.
@@ -142,10 +148,10 @@ func (l *lineLog) drain(take func(*lineShard) batch, report reporting) error {
 	defer l.writing.Unlock()
 	var first error
 	for _, s := range l.shards {
-		// First the buffer that the appender handed over, then the one
-		// that has been filling meanwhile. A third would starve the other
+		// First the buffers that the appender has handed over, then the one
+		// that has been filling meanwhile. More would starve the other
 		// shards.
-		for range 2 {
+		for range s.waiting() + 1 {
 			wrote, err := l.writeLocked(s, take)
 			if !wrote {
 				break
@@ -153,6 +159,9 @@ func (l *lineLog) drain(take func(*lineShard) batch, report reporting) error {
 			if first == nil {
 				first = err
 			}
+		}
+		if report == reportLoss {
+			s.trim()
 		}
 	}
 	if report == reportLoss {
@@ -169,7 +178,7 @@ func (l *lineLog) writeLocked(s *lineShard, take func(*lineShard) batch) (wrote 
 		return false, nil
 	}
 	lost, err := l.out.write(b)
-	s.giveBack()
+	s.giveBack(b)
 	if err != nil {
 		l.lost.Add(lost)
 		l.lossErr = err
@@ -183,24 +192,21 @@ func (l *lineLog) writeLocked(s *lineShard, take func(*lineShard) batch) (wrote 
 func (l *lineLog) change(w io.Writer, apply func(shard int)) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	old := make([]*lineShard, 0, len(l.shards)) // those with lines for the former writer
+	old := make([]int, len(l.shards)) // how many buffers of each are for the former writer
 	for i, s := range l.shards {
-		// Only the holder of writing ends a hand-over, so this ends with
-		// the lock held and the other buffer free.
-		for s.mu.Lock(); s.handedOver; s.mu.Lock() {
-			s.mu.Unlock()
-			_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
-		}
+		s.mu.Lock()
 		s.makeLinesLocked()
 		apply(i)
 		if s.filling.lines > 0 {
 			s.handOverLocked()
-			old = append(old, s)
 		}
+		old[i] = len(s.full)
 		s.mu.Unlock()
 	}
-	for _, s := range old {
-		_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
+	for i, s := range l.shards {
+		for range old[i] {
+			_, _ = l.writeLocked(s, (*lineShard).takeHandedOver)
+		}
 	}
 	l.out = lineWriter{w: w}
 	l.reportLocked()

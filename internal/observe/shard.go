@@ -2,6 +2,7 @@ package observe
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -18,14 +19,16 @@ import (
 type lineShard struct {
 	log *lineLog
 
-	mu         sync.Mutex // guards the following fields
-	stage      stage      // requests whose lines are still to be added; for who makes lines at once, always empty
-	filling    batch      // where lines are added
-	other      batch      // idle and empty, or handed over
-	handedOver bool       // other belongs to the holder of log.writing
-	untold     bool       // the owner has not been told of a hand-over yet
-	stalled    bool       // an appender has yielded to the writer since it last wrote
-	closed     bool
+	mu      sync.Mutex // guards the following fields
+	stage   stage      // requests whose lines are still to be added; for who makes lines at once, always empty
+	filling batch      // where lines are added
+	full    []batch    // handed over, the oldest first
+	held    int        // bytes in these, and in the one that is being written
+	spare   [][]byte   // empty buffers
+	unused  int        // how many of these were not needed since the last trim
+	untold  bool       // the owner has not been told of a hand-over yet
+	stalled bool       // an appender has yielded to the writer since it last wrote
+	closed  bool
 }
 
 // batch is a buffer of whole lines.
@@ -35,7 +38,7 @@ type batch struct {
 }
 
 // roomLocked reports whether there is room for a line. If there is none, since
-// both buffers are full or the log is closed, it counts the line as lost and
+// too much waits for the writer or the log is closed, it counts the line as lost and
 // unlocks. It does not wait for the writer to finish.
 func (s *lineShard) roomLocked() bool {
 	s.handOverIfFullLocked()
@@ -93,8 +96,8 @@ func (s *lineShard) tellLocked(first bool) {
 
 // yieldLocked lets the writer run, for which it gives up the mutex meanwhile.
 // An event loop may keep its processor for as long as the scheduler lets it,
-// ten milliseconds, in which it can fill both buffers; without this the writer
-// would be late on a single core. It is done once in each stall, so that a
+// ten milliseconds; without this a writer that is behind
+// would be later still on a single core. It is done once in each stall, so that a
 // writer that hangs does not slow every request down. The second call is for
 // the times when the scheduler, in fairness, resumes the caller first.
 func (s *lineShard) yieldLocked() {
@@ -105,20 +108,34 @@ func (s *lineShard) yieldLocked() {
 	s.mu.Lock()
 }
 
-// handOverIfFullLocked hands over the filling buffer if it is full and the
-// other one has been written.
+// handOverIfFullLocked hands over the filling buffer if it is full and not too
+// much waits already.
 func (s *lineShard) handOverIfFullLocked() {
-	if len(s.filling.text) >= bufferSize && !s.handedOver {
+	if len(s.filling.text) >= bufferSize && s.held < mostHeld {
 		s.handOverLocked()
 		s.untold = true
 	}
 }
 
-// handOverLocked makes the filling buffer the one to be written, and the other
-// one, which must not be handed over, the filling one.
+// handOverLocked makes the filling buffer one to be written, and takes an empty
+// one in its place.
 func (s *lineShard) handOverLocked() {
-	s.filling, s.other = s.other, s.filling
-	s.handedOver = true
+	s.full = append(s.full, s.filling)
+	s.held += len(s.filling.text)
+	s.filling = batch{}
+	if last := len(s.spare) - 1; last >= 0 {
+		s.filling.text = s.spare[last]
+		s.spare[last] = nil
+		s.spare = s.spare[:last]
+		s.unused = min(s.unused, last)
+	}
+}
+
+// waiting returns how many buffers have been handed over.
+func (s *lineShard) waiting() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.full)
 }
 
 // takeAll returns the oldest lines of the shard, which has none if the batch
@@ -146,28 +163,38 @@ func (s *lineShard) takeHandedOver() batch {
 	return s.takeLocked(noLeast)
 }
 
-// takeLocked returns the batch handed over, or else the filling one if it holds
+// takeLocked returns the oldest batch handed over, or else the filling one if it holds
 // at least least bytes.
 func (s *lineShard) takeLocked(least int) batch {
-	if !s.handedOver {
+	if len(s.full) == 0 {
 		if len(s.filling.text) < least {
 			return batch{}
 		}
 		s.handOverLocked()
 	}
-	return s.other
+	oldest := s.full[0]
+	s.full = slices.Delete(s.full, 0, 1)
+	return oldest
 }
 
-// giveBack ends the use of the batch that was taken. A buffer that huge lines
+// giveBack ends the use of a batch that was taken. A buffer that huge lines
 // have made grow is not kept.
-func (s *lineShard) giveBack() {
+func (s *lineShard) giveBack(b batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.handedOver, s.stalled = false, false
-	if cap(s.other.text) > 2*bufferSize {
-		s.other.text = nil
+	s.held -= len(b.text)
+	s.stalled = false
+	if cap(b.text) <= 2*bufferSize {
+		s.spare = append(s.spare, b.text[:0])
 	}
-	s.other = batch{text: s.other.text[:0]}
+}
+
+// trim lets go of buffers that were not needed since the last call.
+func (s *lineShard) trim() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = slices.Delete(s.spare, 0, s.unused)
+	s.unused = len(s.spare)
 }
 
 // close makes further lines be lost.

@@ -96,7 +96,7 @@ func TestConfigureLeavesTheStageAsItWas(t *testing.T) {
 	}
 }
 
-// While the writer hangs, two buffers and a stage hold what they can; each further line is lost, and counted at once.
+// While the writer hangs, buffers and a stage hold what they can; each further line is lost, and counted at once.
 func TestStageIsFullWhenTheBuffersAre(t *testing.T) {
 	release := make(chan struct{})
 	var out buffer
@@ -150,7 +150,7 @@ func TestStageOfHugeTexts(t *testing.T) {
 	if n := int64(strings.Count(out.String(), huge)); n != 4*(6-log.Lost()) || n == 0 {
 		t.Errorf("%d texts written, %d lines lost", n, log.Lost())
 	}
-	if cap(s.stage.texts) > 2*stageText || cap(s.filling.text)+cap(s.other.text) > 4*bufferSize {
+	if cap(s.stage.texts) > 2*stageText || s.memory() > 4*bufferSize {
 		t.Error("the memory of huge texts was kept")
 	}
 }
