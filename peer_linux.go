@@ -110,7 +110,7 @@ func (p watchedPeer) Ready(readable, writable bool) {
 	if e.input == nil {
 		e.input = make([]byte, peerInput)
 	}
-	n, err := unix.Read(p.fd, e.input)
+	n, err := loop.Receive(p.fd, e.input)
 	switch {
 	case n > 0:
 		p.on.Receive(&e.turn, e.input[:n])
@@ -129,7 +129,7 @@ func (p *Peer) Near(t *Turn) bool { return t != nil && t.engine == p.near.Load()
 // sendLooped has b leave at the end of the turn, or at once. The caller holds the lock.
 func (p *Peer) sendLooped(t *Turn, b []byte) {
 	if (t == nil || len(b) > peerGather) && len(p.out) == 0 && !p.choked {
-		n, err := unix.Write(p.fd, b) // without a copy
+		n, err := loop.Send(p.fd, b) // without a copy
 		if err == nil && n < len(b) || err == unix.EAGAIN || err == unix.EINTR {
 			p.queue(b[max(n, 0):])
 			p.write()
@@ -173,7 +173,7 @@ func (p *Peer) write() {
 		return
 	}
 	for p.left < len(p.out) {
-		n, err := unix.Write(p.fd, p.out[p.left:])
+		n, err := loop.Send(p.fd, p.out[p.left:])
 		if n > 0 {
 			p.left += n
 			continue

@@ -26,7 +26,7 @@ type kernel struct{}
 
 func (kernel) read(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Read(fd, p)
+		n, err := Receive(fd, p)
 		if err != unix.EINTR {
 			return n, err
 		}
@@ -35,7 +35,7 @@ func (kernel) read(fd int, p []byte) (int, error) {
 
 func (kernel) write(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.Write(fd, p)
+		n, err := Send(fd, p)
 		if err != unix.EINTR {
 			return n, err
 		}
@@ -44,7 +44,7 @@ func (kernel) write(fd int, p []byte) (int, error) {
 
 func (kernel) writev(fd int, a, b []byte) (int, error) {
 	for {
-		n, err := unix.Writev(fd, [][]byte{a, b})
+		n, err := sendBoth(fd, a, b)
 		if err != unix.EINTR {
 			return n, err
 		}
