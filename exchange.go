@@ -300,6 +300,9 @@ func (x *exchange) decideClose(w *Response) {
 	case hasToken(w.header.Values("Connection"), "close"):
 		w.closing = true
 	}
+	if x.head.Framing == h1.NoBody {
+		return
+	}
 	if err := x.req.body.err; err != nil && err != io.EOF {
 		w.closing = true // where the body ends will never be known
 	}
