@@ -220,11 +220,12 @@ func (r *cgiRun) feed(ctx context.Context, body io.Reader) error {
 func (r *cgiRun) attendFirst() {
 	o := &r.first
 	r.limitRead(time.Now().Add(firstWait))
-	if !r.readHead(false) {
-		r.limitRead(time.Time{})
-	} else if r.gather(); o.over() && r.conclude(o.err) {
-		return
+	if r.readHead(false) {
+		if r.gather(); o.over() && r.conclude(o.err) {
+			return
+		}
 	}
+	r.limitRead(time.Time{})
 	go r.attend()
 }
 
