@@ -53,7 +53,7 @@ type scriptProcess interface {
 // cgiRun is a script at work for one request. One goroutine attends it: it takes off what the script prints, so that
 // no slow client holds a process, and waits for the script's end. Meanwhile the handler's goroutine feeds the script, and
 // sends what was taken off. A script that has nothing to be fed with the handler attends itself for a moment, in which most
-// end: to start a goroutine, and have it wake this one, costs a tenth of starting the script.
+// end: without another goroutine and a poller for its errors a short one costs a twentieth less, all told.
 //
 // A script's exit is not looked at before its output has ended: until then its process, dead or not, keeps the number of its
 // group from being used again, so that what it has left behind can be killed.
