@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -90,10 +91,9 @@ type cgiRun struct {
 type opening struct {
 	buffer *pipeBuffer
 	b      []byte // read and not passed on: of the header block, or behind it
-	known  bool   // the header block was read, or there is none, and err says why
-	passed bool   // so was the first part of the body
+	passed bool   // the first part of the body was
 	ended  bool   // there is no more
-	err    error
+	err    error  // why there is no header block, or why no body can be passed on
 }
 
 // over reports whether there is nothing more to be read.
@@ -339,49 +339,53 @@ func (r *cgiRun) log(message string, args ...any) {
 	r.cgi.cfg.Logger.Warn(message, append([]any{"cgi", r.cgi.cfg.Name, "script", r.script.name, "id", r.id, "pid", r.pid, "method", r.method, "target", r.target}, args...)...)
 }
 
+// read reads what the script prints next, behind what is there, up to most bytes of both. Fewer must be there.
+func (r *cgiRun) read(most int) error {
+	o := &r.first
+	if len(o.b) == cap(o.b) {
+		o.b = append(o.b, 0)[:len(o.b)]
+	}
+	n, err := r.stdout.Read(o.b[len(o.b):min(cap(o.b), most)])
+	o.b = o.b[:len(o.b)+n]
+	return err
+}
+
 // readHead reads the header block, and keeps what was read behind it. It reports false when the time for reading has passed, unless it is patient.
 func (r *cgiRun) readHead(patient bool) bool {
 	o := &r.first
-	for !o.known {
-		if len(o.b) == cap(o.b) {
-			o.b = append(o.b, 0)[:len(o.b)]
-		}
-		n, err := r.stdout.Read(o.b[len(o.b):cap(o.b)])
-		o.b = o.b[:len(o.b)+n]
+	for r.head == nil && o.err == nil {
+		err := r.read(math.MaxInt)
 		if !patient && errors.Is(err, os.ErrDeadlineExceeded) {
 			return false
 		}
-		r.understand(err)
+		o.ended = err != nil
+		r.understand()
 	}
 	return true
 }
 
-// understand looks whether what was read has the whole header block, if reading has ended with err.
-func (r *cgiRun) understand(err error) {
-	o, lenient := &r.first, r.cgi.cfg.Lenient
+// understand looks whether what was read has the whole header block, or cannot have one.
+func (r *cgiRun) understand() {
+	o := &r.first
 	end, malformed := headEnd(o.b, r.script.nph)
 	if malformed == nil && end > 0 {
-		if r.head, malformed = parseScriptHead(string(o.b[:end]), r.script.nph); malformed == nil {
-			o.b = o.b[end:]
-			o.known, o.ended = true, err != nil
+		var h *scriptHead
+		if h, malformed = parseScriptHead(string(o.b[:end]), r.script.nph); malformed == nil {
+			r.head, o.b = h, o.b[end:]
 			return
 		}
 	}
-	if malformed == nil && err != nil {
+	if malformed == nil && o.ended {
 		malformed = errHeadUnend
 		if len(o.b) == 0 {
 			malformed = errNoOutput
 		}
 	}
-	switch {
-	case malformed == nil:
-		return
-	case lenient && (errors.Is(malformed, errNoHead) || errors.Is(malformed, errHeadUnend)):
+	if r.cgi.cfg.Lenient && (errors.Is(malformed, errNoHead) || errors.Is(malformed, errHeadUnend)) {
 		r.head = lenientHead()
-	default:
-		o.err = malformed
+		return
 	}
-	o.known, o.ended = true, err != nil
+	o.err = malformed
 }
 
 // gather reads the first part of the body as long as it comes without a pause, and passes it on.
@@ -394,11 +398,7 @@ func (r *cgiRun) gather() {
 	if !o.ended && !r.head.local {
 		r.limitRead(time.Now().Add(firstPause))
 		for len(o.b) < firstPart && !o.ended {
-			if len(o.b) == cap(o.b) {
-				o.b = append(o.b, 0)[:len(o.b)]
-			}
-			n, err := r.stdout.Read(o.b[len(o.b):min(cap(o.b), firstPart)])
-			o.b = o.b[:len(o.b)+n]
+			err := r.read(firstPart)
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				break // the next read tells whether it was another's deadline
 			}
