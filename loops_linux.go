@@ -187,7 +187,7 @@ func (s *Server) adopt(files []*os.File) (_ *binding, err error) {
 func tune(fd int) error {
 	return errors.Join(
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent))
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, loop.Backlog))
 }
 
 // takeOver makes a binding of a listener.
@@ -284,10 +284,6 @@ func bindTCP(addr *net.TCPAddr, n int) (_ *binding, err error) {
 	}
 	return b, nil
 }
-
-// notSent is how many bytes the kernel takes beyond what it can send at once. Without a bound it takes megabytes from a file for
-// each client that reads slowly or not at all, and the others wait meanwhile.
-const notSent = 128 << 10
 
 // tcpSocket returns a bound socket. Accepted connections inherit its options.
 func tcpSocket(family int, sa unix.Sockaddr, prepare func(fd int) error) (int, error) {

@@ -51,9 +51,10 @@ type Conn struct {
 	lingering bool
 	dropped   int // bytes read while lingering
 
-	received int64 // bytes, of whoever reads
-	sent     int64 // likewise, of whoever writes
-	farewell int64 // by Intervene; guarded by fdMu
+	received  int64 // bytes, of whoever reads
+	sent      int64 // likewise, of whoever writes
+	unbounded bool  // the socket takes more than Backlog; of whoever writes
+	farewell  int64 // by Intervene; guarded by fdMu
 
 	next, prev *Conn // in the wheel
 	due        int64
@@ -67,7 +68,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
 	c.pending, c.unread, c.yielded, c.held, c.lingering, c.dropped = nil, false, false, false, false, 0
-	c.received, c.sent, c.farewell = 0, 0, 0
+	c.received, c.sent, c.farewell, c.unbounded = 0, 0, 0, false
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
 		case <-wake: // left over from the last generation

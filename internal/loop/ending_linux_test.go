@@ -438,3 +438,55 @@ func TestSendFile(t *testing.T) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 }
+
+// TestBacklog has a client read as fast as it can, until the socket may take more than Backlog for it.
+func TestBacklog(t *testing.T) {
+	bound := func(c *Conn) int {
+		n, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	block := make([]byte, 1<<20)
+	h := &hub{prepare: func(s *echo) {
+		s.onServe = func() {
+			defer s.c.Close()
+			if got := bound(s.c); got != Backlog {
+				t.Errorf("a connection begins with %d", got)
+			}
+			for until := time.Now().Add(patience); !s.c.unbounded && time.Now().Before(until); {
+				if _, _, err := s.c.Write(block, nil, patience); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			if got := bound(s.c); got != 0 {
+				t.Errorf("%d for a client that reads fast", got)
+			}
+			s.c.madeRoom(fallsBackAfter)
+			if got := bound(s.c); got != 0 {
+				t.Errorf("%d for a client that is slow once, but not very", got)
+			}
+			s.c.madeRoom(fallsBackAfter + 1)
+			if got := bound(s.c); got != Backlog {
+				t.Errorf("%d for a client that has become slow", got)
+			}
+			s.c.madeRoom(keepsUpWithin)
+			if got := bound(s.c); got != Backlog {
+				t.Errorf("%d for a client that still is", got)
+			}
+		}
+	}}
+	_, addr := startTCP(t, h)
+	for range 2 { // the second one begins anew, with the first one's Conn
+		c := dial(t, addr)
+		send(t, c, "d\n")
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Error(err)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

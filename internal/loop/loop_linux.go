@@ -42,6 +42,7 @@ type Loop struct {
 	wakeFD int
 	socket int // listening descriptor, -1 once closed
 	shared bool
+	heirs  bool // accepted connections have the listener's options
 
 	now       int64 // nanoseconds on the group's clock, as of the last wake-up
 	buffer    []byte
@@ -84,6 +85,8 @@ func newLoop(g *Group, index int, cfg *Config) (*Loop, error) {
 		}
 		l.socket = fd
 	}
+	protocol, err := unix.GetsockoptInt(l.socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	l.heirs = err != nil || protocol != unix.IPPROTO_MPTCP // as those of package net are
 	if err := l.prepare(); err != nil {
 		l.release()
 		return nil, err
@@ -336,6 +339,9 @@ func (l *Loop) adopt(fd int, remote netip.AddrPort) {
 		l.nextStamp++
 	}
 	c.begin(fd, l.nextStamp, remote)
+	if !l.heirs {
+		c.bound(Backlog)
+	}
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,
 		Fd:     int32(fd), Pad: int32(c.stamp),
