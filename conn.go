@@ -15,7 +15,7 @@ import (
 
 // A connection's story. It waits for bytes, parses heads, has requests answered, and starts over. Who tells the story
 // changes in mid-sentence: as long as nothing can block, it is the event loop, by way of the methods of loop.Session
-// below; it answers inline what can be, all pipelined requests with one write. The first request that cannot be answered
+// below; it answers inline what can be, all pipelined requests with one write, at the end of its turn. The first request that cannot be answered
 // inline is handed, with all that was received behind it, to a goroutine, which runs serve: it tells the same story in
 // blocking style, until the client has nothing more to say at the moment; then the loop listens again. Where there is
 // no event loop, serve tells all of it.

@@ -17,12 +17,11 @@ type engine struct {
 	index   int
 	at      string // the address that the loop's connections were made to, as it was asked for
 	inline  *exchange
-	out     []byte       // for the inline answers of one turn; nil while they are made
+	answers answers
 	woke    int64        // when the present turn began, as far as requests are concerned
 	longest atomic.Int64 // of the turns since somebody has asked
 	conns   atomic.Int64
 	mark    int64 // the moment up to which the turn's time is accounted for, on the server's clock
-	due     due
 	turn    Turn
 	mail    mail
 	input   []byte // what peers send; made for the first of them
@@ -38,18 +37,13 @@ func (e *engine) begin(now int64) {
 
 // endTurn notes how long the turn has been, as far as requests have shown. A turn without any has none.
 func (e *engine) endTurn() {
+	e.sendOff()
 	if d := e.mark - e.woke; d > e.longest.Load() {
 		e.longest.Store(d)
 	}
 	e.woke = e.mark
 	e.turn.end()
-}
-
-// takeOut returns a buffer for the answers of one turn, which endInput gives back.
-func (e *engine) takeOut() []byte {
-	out := e.out[:0]
-	e.out = nil
-	return out
+	e.sendOff() // what became of that
 }
 
 // onLoop is what ties a connection to an event loop.
@@ -101,31 +95,31 @@ func (c *conn) Input(b []byte) {
 	c.endInput(x, own, rest, next)
 }
 
-// endInput sends the answers of a turn, which stand in x.out, and does what is next; own is x's buffer for other times.
+// endInput has the answers of a turn, which stand in x.out, sent, and does what is next; own is x's buffer for other times.
 func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 	if next == stepFile {
+		c.engine.sendOff() // who is not to wait for that
 		rest, next = c.sendFile(x, rest)
 	}
 	out := x.out
-	x.out, c.engine.out = own, out[:0]
+	x.out = own
 	switch next {
 	case stepServe:
 		c.record(c.engine.mark)
 		c.detach(x, rest, out)
-		return
+		c.engine.giveOut(out, false)
 	case stepLater:
 		c.record(c.engine.mark)
 		c.wait(x, rest, out)
-		return
+		c.engine.giveOut(out, false)
+	default:
+		spent := c.keep(x, rest)
+		c.engine.putOff(c, out, spent, next)
 	}
-	spent := c.keep(x, rest)
-	if len(out) > 0 {
-		c.lc.Send(out)
-	}
-	c.recordSent()
-	if spent != nil { // whose strings were wanted until now
-		c.srv.state.giveExchange(spent)
-	}
+}
+
+// after does what is next for a connection whose answers were sent.
+func (c *conn) after(next step) {
 	switch {
 	case next == stepAbort:
 		c.ends(endFailure)
@@ -351,7 +345,7 @@ func (c *conn) leaveAfterFlush(f fate) {
 		c.lc.SetTimeout(c.writeTimeout())
 		return
 	}
-	if f == fateLinger {
+	if f == fateLinger || c.lc.Unread() {
 		c.lc.Linger()
 	} else {
 		c.lc.Close()

@@ -36,13 +36,14 @@ type exchanger struct {
 	answer  []byte // of the length of an answer
 }
 
-func newExchanger(t testing.TB, s *servertest.Server, request string) *exchanger {
+// newExchanger makes one whose answers have bodies of size bytes.
+func newExchanger(t testing.TB, s *servertest.Server, request string, size int) *exchanger {
 	t.Helper()
 	c := s.Dial(t)
 	c.Send(request)
 	c.Receive("GET")
 	c.Send(request)
-	b := make([]byte, 64<<10)
+	b := make([]byte, 64<<10+size)
 	n := 0
 	for !bytes.Contains(b[:n], []byte("\r\n\r\n")) {
 		got, err := c.Read(b[n:])
@@ -51,7 +52,7 @@ func newExchanger(t testing.TB, s *servertest.Server, request string) *exchanger
 		}
 		n += got
 	}
-	size := bytes.Index(b[:n], []byte("\r\n\r\n")) + 4 + 1024
+	size += bytes.Index(b[:n], []byte("\r\n\r\n")) + 4
 	if _, err := io.ReadFull(c, b[n:max(n, size)]); err != nil {
 		t.Fatal(err)
 	}
@@ -74,21 +75,36 @@ func TestInlineAnswersDoNotAllocate(t *testing.T) {
 			s := servertest.New(t, servertest.Loop, &highball.Server{
 				Handler: preparedHandler(t, func(*highball.Request) {}), AccessLog: log, Loops: 1, Logger: slog.New(slog.DiscardHandler),
 			})
-			e := newExchanger(t, s, browserHead)
-			for range 1000 {
-				e.exchange(t)
-			}
-			const times = 20_000
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range times {
-				e.exchange(t)
-			}
-			runtime.ReadMemStats(&after)
-			if each := float64(after.Mallocs-before.Mallocs) / times; each >= 0.01 {
-				t.Errorf("%.3f allocations for each request", each)
-			}
+			newExchanger(t, s, browserHead, 1024).wantNoAllocations(t, 20_000)
 		})
+	}
+}
+
+// An answer that the loop's buffer was too small for has it made large enough.
+func TestLargeInlineAnswersDoNotAllocate(t *testing.T) {
+	const size = 70_000
+	body := []byte(repeated(size))
+	s := servertest.New(t, servertest.Loop, &highball.Server{Loops: 1, Handler: inlineFunc{inline: func(w *highball.Response, _ *highball.Request) bool {
+		w.SetContentLength(size)
+		_, err := w.Write(body)
+		return err == nil
+	}}})
+	newExchanger(t, s, browserHead, size).wantNoAllocations(t, 2000)
+}
+
+func (e *exchanger) wantNoAllocations(t *testing.T, times int) {
+	t.Helper()
+	for range 1000 {
+		e.exchange(t)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		e.exchange(t)
+	}
+	runtime.ReadMemStats(&after)
+	if each := float64(after.Mallocs-before.Mallocs) / float64(times); each >= 0.01 {
+		t.Errorf("%.3f allocations for each request", each)
 	}
 }
 
@@ -102,7 +118,7 @@ func BenchmarkInline(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			s := servertest.New(b, servertest.Loop, &highball.Server{Handler: preparedHandler(b, extra), Loops: 1})
-			e := newExchanger(b, s, browserHead)
+			e := newExchanger(b, s, browserHead, 1024)
 			b.ReportAllocs()
 			for b.Loop() {
 				e.exchange(b)

@@ -17,7 +17,7 @@ func (c *conn) answered(x *exchange, now int64, start int, end outcome) {
 	}
 	e := c.engine
 	e.mark = now
-	d := &e.due
+	d := e.due()
 	x.describe(&d.record, end)
 	if c.srv.state.capture {
 		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(start, len(x.out)):]}
@@ -29,24 +29,20 @@ func (c *conn) answered(x *exchange, now int64, start int, end outcome) {
 
 // record tells of the request that is due, if there is one, whose answer is taken at now.
 func (c *conn) record(now int64) {
-	if d := &c.engine.due; d.there {
+	if d := c.engine.due(); d.there {
 		d.tell(c, now)
 	}
 }
 
-// recordSent tells of the request that is due when its answer was handed to the system; if that does not take all of it, later.
-func (c *conn) recordSent() {
-	d := &c.engine.due
-	switch {
-	case !d.there:
-	case c.lc.Pending() == 0:
-		c.engine.mark = c.srv.now()
-		d.tell(c, c.engine.mark)
-	default:
-		d.there = false
-		d.keepForLater()
-		c.owed = &owed{*d}
+// recordSent tells of the request that is due when its answer was handed to the system by now; if that does not take all of it, later.
+func (c *conn) recordSent(d *due, now int64) {
+	if c.lc.Pending() == 0 {
+		d.tell(c, now)
+		return
 	}
+	d.there = false
+	d.keepForLater()
+	c.owed = &owed{*d}
 }
 
 // settleOwed tells of the request whose answer the client has taken now, or will not take any more.

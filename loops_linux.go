@@ -90,6 +90,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 		Most:    connectionShare(),
 		Logger:  s.state.log,
 		Clock:   s.state.clock,
+		SendOff: func(i int) { engines[i].sendOff() },
 		TurnEnd: func(i int) { engines[i].endTurn() },
 		New: func(i int, lc *loop.Conn) loop.Session {
 			return &conn{srv: s, onLoop: onLoop{engine: engines[i], lc: lc}, link: lc}
@@ -110,6 +111,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 // newEngine makes what a loop's connections share.
 func newEngine(index int, at string) *engine {
 	e := &engine{index: index, at: at, inline: new(exchange)}
+	e.answers.out = make([]byte, 0, togetherSize)
 	e.turn.engine = e
 	e.mail.deliver = func() {
 		for _, m := range e.mail.take() {

@@ -118,6 +118,7 @@ func (c *Conn) onEvents(events uint32) {
 	if len(c.pending) > 0 && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		if c.flush() {
 			c.session.Flushed()
+			c.loop.sendOff()
 		}
 		if c.leave(note) {
 			return
@@ -219,12 +220,18 @@ func signal(wake chan struct{}) {
 // the socket is empty, unless the end stands behind it.
 func (c *Conn) readInput() {
 	c.unread = false
-	n, err := c.loop.sys.read(c.fd, c.loop.buffer)
+	l := c.loop
+	if l.kept > len(l.buffer)-readSize {
+		l.sendOff()
+	}
+	b := l.buffer[l.kept:][:readSize]
+	n, err := l.sys.read(c.fd, b)
 	switch {
 	case n > 0:
 		c.received += int64(n)
-		c.input(c.loop.buffer[:n])
-		if n == len(c.loop.buffer) || c.state.Load()&(halfGone|gone) != 0 {
+		l.reading = l.kept + n
+		c.input(b[:n])
+		if n == len(b) || c.state.Load()&(halfGone|gone) != 0 {
 			c.readLater()
 		}
 	case err == unix.EAGAIN:
@@ -232,6 +239,9 @@ func (c *Conn) readInput() {
 		c.inputEnded(ended(n, err))
 	}
 }
+
+// Keep has the bytes of the present Input stay what they are until the next call of Config.SendOff. It is for the loop's goroutine.
+func (c *Conn) Keep() { c.loop.kept = c.loop.reading }
 
 // readLater has the rest of the input read in the loop's next turn, or noted for whoever owns the connection now.
 func (c *Conn) readLater() {
@@ -317,6 +327,9 @@ func (c *Conn) Moved() (received, sent int64) { return c.received, c.sent + c.fa
 // Lingering reports whether what the peer still sends is dropped. It is for the loop's goroutine, while the loop owns the connection.
 func (c *Conn) Lingering() bool { return c.lingering }
 
+// Unread reports whether more has arrived that nobody has read, as far as is known. It is for the loop's goroutine.
+func (c *Conn) Unread() bool { return c.unread }
+
 // Pending returns the number of bytes that Send had to keep.
 func (c *Conn) Pending() int { return len(c.pending) }
 
@@ -372,6 +385,7 @@ func (c *Conn) drain() {
 	}
 	if c.looped() && !c.busy() && !c.yielded {
 		c.readInput() // a message that has arrived before the drain is not lost by it
+		c.loop.sendOff()
 	}
 	if now := c.state.Load(); now&closed != 0 || now&detached == 0 && c.lingering {
 		return

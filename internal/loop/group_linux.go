@@ -43,6 +43,9 @@ type Config struct {
 	Loops   int
 	// New makes the session for a new slot of a loop's table.
 	New func(loop int, c *Conn) Session
+	// SendOff has sessions send what they have put off in Input and Flushed, if they do that. It is called at the end of a turn's events, and before
+	// anything else is told to any session that may have done so; at TurnEnd they must see to it by themselves. Nil is nothing.
+	SendOff func(loop int)
 	// TurnEnd is called when a loop has done what there was to do, before it looks for more; nil is nothing.
 	TurnEnd func(loop int)
 	// Most is the number of connections from which on clients are refused as if descriptors had run out; 0 is none.

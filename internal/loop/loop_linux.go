@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	readSize     = 16 << 10 // one loop's read buffer, which all its connections share
+	readSize     = 16 << 10 // that one call may read
 	eventsAtOnce = 256
 	acceptAtOnce = 64 // so that a storm of connections does not starve those that are open
 	pause        = int64(100e6)
@@ -38,14 +38,17 @@ type Loop struct {
 	log    *slog.Logger
 	open   func(loop int, c *Conn) Session
 	ended  func(loop int)
+	parts  func(loop int)
 	epoll  int
 	wakeFD int
 	socket int // listening descriptor, -1 once closed
 	shared bool
 	heirs  bool // accepted connections have the listener's options
 
-	now       int64 // nanoseconds on the group's clock, as of the last wake-up
-	buffer    []byte
+	now       int64   // nanoseconds on the group's clock, as of the last wake-up
+	buffer    []byte  // which all connections share
+	kept      int     // bytes of it that sessions need until what they have put off is sent
+	reading   int     // where the input ends that a session has just been given
 	table     []*Conn // by descriptor
 	events    []unix.EpollEvent
 	watchers  map[int]Watcher // by descriptor
@@ -70,10 +73,10 @@ type Loop struct {
 
 func newLoop(g *Group, index int, cfg *Config) (*Loop, error) {
 	l := &Loop{
-		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, ended: cfg.TurnEnd, refusal: cfg.Refusal, most: cfg.Most,
+		group: g, index: index, sys: cfg.system, log: cfg.Logger, open: cfg.New, ended: cfg.TurnEnd, parts: cfg.SendOff, refusal: cfg.Refusal, most: cfg.Most,
 		epoll: -1, wakeFD: -1, socket: -1, reserve: -1,
 		watchers: make(map[int]Watcher),
-		buffer:   make([]byte, readSize), events: make([]unix.EpollEvent, eventsAtOnce),
+		buffer:   make([]byte, 2*readSize), events: make([]unix.EpollEvent, eventsAtOnce),
 		shared: cfg.Loops > len(cfg.Sockets),
 	}
 	if index < len(cfg.Sockets) {
@@ -144,10 +147,12 @@ func (l *Loop) run() {
 		for i := range l.events[:n] {
 			l.dispatch(&l.events[i])
 		}
+		l.sendOff()
 		l.readAgain()
 		for c := l.wheel.turn(l.now); c != nil; {
 			next := c.next
 			c.next = nil
+			l.sendOff()
 			c.lookAtDeadline()
 			c = next
 		}
@@ -170,6 +175,7 @@ func (l *Loop) run() {
 	l.over = true
 	l.mu.Unlock()
 	l.runPosted() // whoever posted before that is waiting
+	l.sendOff()
 }
 
 // wait waits for events and returns their number.
@@ -212,6 +218,7 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 		_, _ = unix.Read(l.wakeFD, b[:]) // it only resets the counter
 		return
 	case l.socket:
+		l.sendOff()
 		l.accept()
 		return
 	}
@@ -282,8 +289,17 @@ func (l *Loop) runPosted() {
 	l.posted = nil
 	l.mu.Unlock()
 	for _, f := range posted {
+		l.sendOff()
 		f()
 	}
+}
+
+// sendOff has the sessions send what they have put off, see Config.SendOff.
+func (l *Loop) sendOff() {
+	if l.parts != nil {
+		l.parts(l.index)
+	}
+	l.kept = 0
 }
 
 func (l *Loop) listen() error {
