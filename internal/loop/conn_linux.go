@@ -53,7 +53,8 @@ type Conn struct {
 
 	received  int64 // bytes, of whoever reads
 	sent      int64 // likewise, of whoever writes
-	unbounded bool  // the socket takes more than Backlog; of whoever writes
+	unbounded bool  // the socket takes more than Backlog; of whoever writes, as is prompt
+	prompt    uint8 // times in a row that the client has made room promptly
 	farewell  int64 // by Intervene; guarded by fdMu
 
 	next, prev *Conn // in the wheel
@@ -68,7 +69,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
 	c.pending, c.unread, c.yielded, c.held, c.lingering, c.dropped = nil, false, false, false, false, 0
-	c.received, c.sent, c.farewell, c.unbounded = 0, 0, 0, false
+	c.received, c.sent, c.farewell, c.unbounded, c.prompt = 0, 0, 0, false, 0
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
 		case <-wake: // left over from the last generation

@@ -439,7 +439,7 @@ func TestSendFile(t *testing.T) {
 	}
 }
 
-// TestBacklog has a client read as fast as it can, until the socket may take more than Backlog for it.
+// The socket takes more than Backlog for a client that reads fast, but not for one whose system only takes what there is room for.
 func TestBacklog(t *testing.T) {
 	bound := func(c *Conn) int {
 		n, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
@@ -473,12 +473,46 @@ func TestBacklog(t *testing.T) {
 				t.Errorf("%d for a client that has become slow", got)
 			}
 			s.c.madeRoom(keepsUpWithin)
+			for range keepsUpTimes - 1 {
+				s.c.madeRoom(0)
+			}
+			s.c.madeRoom(keepsUpWithin)
+			for range keepsUpTimes - 1 {
+				s.c.madeRoom(0)
+			}
 			if got := bound(s.c); got != Backlog {
-				t.Errorf("%d for a client that still is", got)
+				t.Errorf("%d for a client that is fast now and then", got)
+			}
+			s.c.madeRoom(0)
+			if got := bound(s.c); got != 0 {
+				t.Errorf("%d for a client that has become fast again", got)
 			}
 		}
 	}}
-	_, addr := startTCP(t, h)
+	slow := make(chan *Conn)
+	other := &hub{prepare: func(s *echo) {
+		s.onServe = func() {
+			defer s.c.Close()
+			for {
+				if _, waited, err := s.c.Write(block, nil, 200*time.Millisecond); err != nil {
+					if err != ErrPatience || waited == 0 || s.c.unbounded {
+						t.Errorf("%v after %v, %t", err, waited, s.c.unbounded)
+					}
+					slow <- s.c
+					return
+				}
+			}
+		}
+	}}
+	_, addr := startTCP(t, other)
+	c := dial(t, addr)
+	if err := c.SetReadBuffer(1 << 20); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, "d\n")
+	within(t, slow, "the server to lose its patience")
+
+	_, addr = startTCP(t, h)
 	for range 2 { // the second one begins anew, with the first one's Conn
 		c := dial(t, addr)
 		send(t, c, "d\n")

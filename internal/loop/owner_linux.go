@@ -161,18 +161,24 @@ const Backlog = 128 << 10
 
 const (
 	keepsUpWithin  = 5 * time.Millisecond // for some 64 KiB, so that it reads 13 MB/s and more
+	keepsUpTimes   = 16                   // in a row, for more than its own system takes for a client that does not read
 	fallsBackAfter = 500 * time.Millisecond
 )
 
 // madeRoom notes how long the client took to read as much as makes room for more.
 func (c *Conn) madeRoom(took time.Duration) {
 	switch {
-	case !c.unbounded && took < keepsUpWithin:
-		c.unbounded = true
-		c.bound(0) // the system's choice
 	case c.unbounded && took > fallsBackAfter:
-		c.unbounded = false
+		c.unbounded, c.prompt = false, 0
 		c.bound(Backlog)
+	case c.unbounded:
+	case took >= keepsUpWithin:
+		c.prompt = 0
+	default:
+		if c.prompt++; c.prompt == keepsUpTimes {
+			c.unbounded = true
+			c.bound(0) // the system's choice
+		}
 	}
 }
 
