@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 	// A SIGHUP that the tests were told to ignore, as nohup has it, their servers would ignore, too.
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
-	defer signal.Stop(heard)
+	t.Cleanup(func() { signal.Stop(heard) })
 
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
