@@ -81,11 +81,12 @@ func (p *proof) bearSlow(ctx context.Context) (claim, error) {
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	defer leave()
+	// What it takes to come to this is not measured: 5 GB of answers are taken over from the workers.
 	for range slowEach {
 		clients.Go(func() { slow.upload(crowded) })
 		clients.Go(func() { slow.download(crowded) })
 	}
-	for began := time.Now(); (slow.uploading.Load() < slowThere || slow.downloading.Load() < slowThere) && time.Since(began) < slowSettle; {
+	for began := time.Now(); (slow.uploading.Load() < slowEach || slow.downloading.Load() < slowEach) && time.Since(began) < slowSettle; {
 		if err := pauseFor(ctx, 50*time.Millisecond); err != nil {
 			return claim{}, err
 		}
