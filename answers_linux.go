@@ -37,7 +37,10 @@ func (e *engine) due() *due { return &e.answers.queue[e.answers.n].due }
 // takeOut returns a buffer for the answers to one connection, which giveOut takes back.
 func (e *engine) takeOut() []byte {
 	a := &e.answers
-	if a.lent == 0 && len(a.out) > cap(a.out)/2 {
+	switch {
+	case a.out == nil:
+		a.out = make([]byte, 0, togetherSize)
+	case a.lent == 0 && len(a.out) > cap(a.out)/2:
 		e.sendOff()
 	}
 	a.lent++

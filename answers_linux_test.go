@@ -283,50 +283,63 @@ func TestAnswersToTheGone(t *testing.T) {
 	servertest.Eventually(t, "the gone to be gone", func() bool { return s.Highball.Connections().Idle == 1+5*20 })
 }
 
-// What a client has sent behind its last request is not answered, though it arrives while the answers before are still on their way.
-func TestNothingBehindTheLastAnswer(t *testing.T) {
-	large := strings.Repeat("x", 16<<20)
-	_, s := watched(t, servertest.Loop, &highball.Server{Loops: 1, Handler: inlineFunc{inline: func(w *highball.Response, r *highball.Request) bool {
-		if r.Path() == "/large" {
-			_, err := w.WriteString(large)
-			return err == nil
-		}
+// largeAnswer is more than the system takes from a server for a client that does not read.
+var largeAnswer = strings.Repeat("x", 16<<20)
+
+// large answers /large, and other requests as said does.
+func large(w *highball.Response, r *highball.Request) bool {
+	if r.Path() != "/large" {
 		return said(w, r)
-	}}})
-	c := s.Dial(t)
-	c.Send(get("/large", "") + get("/last", "Connection: close\r\n"))
-	servertest.Eventually(t, "it to be sent", func() bool { return s.Highball.Connections().Sending == 1 })
-	c.Send(get("/not", ""))
-	// It reads only until the server has handed over everything, of which the system still has some that a reset would destroy.
-	var got bytes.Buffer
-	for s.Highball.Connections().Sending == 1 {
-		if _, err := io.CopyN(&got, c, 64<<10); err != nil {
-			t.Fatal(err)
-		}
 	}
-	if _, err := got.ReadFrom(c); err != nil {
-		t.Errorf("after %d bytes: %v", got.Len(), err)
-	}
-	if got.Len() < len(large) || strings.Count(got.String(), "HTTP/1.1") != 2 || !strings.HasSuffix(got.String(), "\r\n\r\n/last ") {
-		t.Errorf("%d bytes, the last of which are %.200q", got.Len(), got.Bytes()[max(0, got.Len()-200):])
+	_, err := w.WriteString(largeAnswer)
+	return err == nil
+}
+
+// What a client has sent behind its last request is not answered, though it arrives while the answers before are still on their way, and does not
+// cost it these.
+func TestNothingBehindTheLastAnswer(t *testing.T) {
+	for name, h := range map[string]highball.Handler{
+		"on the loop": inlineFunc{inline: large},
+		"on a goroutine": highball.HandlerFunc(func(w *highball.Response, r *highball.Request) error {
+			large(w, r)
+			return nil
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s := watched(t, servertest.Loop, &highball.Server{Loops: 1, Handler: h})
+			sending := func() bool {
+				n := s.Highball.Connections()
+				return n.Sending+n.Handling == 1
+			}
+			c := s.Dial(t)
+			c.Send(get("/large", "") + get("/last", "Connection: close\r\n"))
+			servertest.Eventually(t, "it to be sent", sending)
+			c.Send(get("/not", ""))
+			// It reads only until the server has handed over everything, of which the system still has some that a reset would destroy.
+			var got bytes.Buffer
+			for sending() {
+				if _, err := io.CopyN(&got, c, 64<<10); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := got.ReadFrom(c); err != nil {
+				t.Errorf("after %d bytes: %v", got.Len(), err)
+			}
+			if got.Len() < len(largeAnswer) || strings.Count(got.String(), "HTTP/1.1") != 2 || !strings.HasSuffix(got.String(), "\r\n\r\n/last ") {
+				t.Errorf("%d bytes, the last of which are %.200q", got.Len(), got.Bytes()[max(0, got.Len()-200):])
+			}
+		})
 	}
 }
 
 // A client that has ended its sending gets the answers to what it has sent before.
 func TestAnswersBeforeTheEnd(t *testing.T) {
-	large := strings.Repeat("x", 16<<20)
-	_, s := watched(t, servertest.Loop, &highball.Server{Loops: 1, Handler: inlineFunc{inline: func(w *highball.Response, r *highball.Request) bool {
-		if r.Path() == "/large" {
-			_, err := w.WriteString(large)
-			return err == nil
-		}
-		return said(w, r)
-	}}})
+	_, s := watched(t, servertest.Loop, &highball.Server{Loops: 1, Handler: inlineFunc{inline: large}})
 	c := s.Dial(t)
 	c.Send(get("/large", "") + get("/last", ""))
 	servertest.Eventually(t, "it to be sent", func() bool { return s.Highball.Connections().Sending == 1 })
 	c.CloseWrite()
-	if got := c.Receive("GET"); got.Body != large {
+	if got := c.Receive("GET"); got.Body != largeAnswer {
 		t.Errorf("%d bytes", len(got.Body))
 	}
 	if got := c.Receive("GET"); got.Body != "/last " {

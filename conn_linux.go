@@ -486,6 +486,9 @@ func (c *conn) Closed() {
 // looped reports whether the connection belongs to a loop or comes back to one.
 func (c *conn) looped() bool { return c.lc != nil }
 
+// unread reports whether the client has sent more than was read, as far as is known.
+func (c *conn) unread() bool { return c.looped() && c.lc.Unread() }
+
 // attach gives the connection back to its loop, unless bytes have arrived.
 func (c *conn) attach() bool { return c.lc.Attach() }
 

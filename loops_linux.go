@@ -111,7 +111,6 @@ func (s *Server) drive(b *binding) (driver, error) {
 // newEngine makes what a loop's connections share.
 func newEngine(index int, at string) *engine {
 	e := &engine{index: index, at: at, inline: new(exchange)}
-	e.answers.out = make([]byte, 0, togetherSize)
 	e.turn.engine = e
 	e.mail.deliver = func() {
 		for _, m := range e.mail.take() {
@@ -171,10 +170,10 @@ func (s *Server) adopt(files []*os.File) (_ *binding, err error) {
 			b.addr = &net.UnixAddr{Name: sa.Name, Net: "unix"}
 		case *unix.SockaddrInet4:
 			b.addr = &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
-			err = tune(fd)
+			err = loop.TuneListener(fd)
 		case *unix.SockaddrInet6:
 			b.addr = &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
-			err = tune(fd)
+			err = loop.TuneListener(fd)
 		default:
 			err = fmt.Errorf("it is neither TCP nor unix: %T", sa)
 		}
@@ -183,13 +182,6 @@ func (s *Server) adopt(files []*os.File) (_ *binding, err error) {
 		}
 	}
 	return b, nil
-}
-
-// tune sets the options that accepted connections inherit.
-func tune(fd int) error {
-	return errors.Join(
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, loop.Backlog))
 }
 
 // takeOver makes a binding of a listener.
@@ -214,7 +206,7 @@ func (s *Server) takeOver(l net.Listener) (*binding, error) {
 	}
 	err = unix.SetNonblock(fd, true)
 	if l.Addr().Network() == "tcp" {
-		err = errors.Join(err, tune(fd))
+		err = errors.Join(err, loop.TuneListener(fd))
 	}
 	if err = errors.Join(err, l.Close()); err != nil {
 		b.closeSockets()
@@ -293,7 +285,7 @@ func tcpSocket(family int, sa unix.Sockaddr, prepare func(fd int) error) (int, e
 	if err != nil {
 		return -1, err
 	}
-	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), tune(fd))
+	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1), loop.TuneListener(fd))
 	if family == unix.AF_INET6 {
 		dual := 0
 		if in6, ok := sa.(*unix.SockaddrInet6); ok && in6.Addr != [16]byte{} {

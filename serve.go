@@ -159,7 +159,7 @@ func (c *conn) finish(x *exchange, err error) bool {
 		return false
 	case w.closing || !c.dropBody(x):
 		c.ends(endAfterAnswer)
-		unread := !x.req.body.complete() || len(x.buffered()) > 0
+		unread := !x.req.body.complete() || len(x.buffered()) > 0 || c.unread()
 		c.release(x)
 		if unread {
 			c.link.Linger()

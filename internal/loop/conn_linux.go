@@ -328,8 +328,11 @@ func (c *Conn) Moved() (received, sent int64) { return c.received, c.sent + c.fa
 // Lingering reports whether what the peer still sends is dropped. It is for the loop's goroutine, while the loop owns the connection.
 func (c *Conn) Lingering() bool { return c.lingering }
 
-// Unread reports whether more has arrived that nobody has read, as far as is known. It is for the loop's goroutine.
-func (c *Conn) Unread() bool { return c.unread }
+// Unread reports whether more has arrived that nobody has read, as far as is known.
+func (c *Conn) Unread() bool {
+	s := c.state.Load()
+	return s&detached != 0 && s&arrived != 0 || s&detached == 0 && c.unread
+}
 
 // Pending returns the number of bytes that Send had to keep.
 func (c *Conn) Pending() int { return len(c.pending) }

@@ -455,6 +455,9 @@ func TestBacklog(t *testing.T) {
 			if got := bound(s.c); got != Backlog {
 				t.Errorf("a connection begins with %d", got)
 			}
+			if got, err := unix.GetsockoptInt(s.c.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY); got != 1 {
+				t.Errorf("TCP_NODELAY is %d, %v", got, err)
+			}
 			for until := time.Now().Add(patience); !s.c.unbounded && time.Now().Before(until); {
 				if _, _, err := s.c.Write(block, nil, patience); err != nil {
 					t.Error(err)
@@ -504,15 +507,19 @@ func TestBacklog(t *testing.T) {
 			}
 		}
 	}}
-	_, addr := startTCP(t, other)
-	c := dial(t, addr)
+	_, slowly := startTCP(t, other)
+	c := dial(t, slowly)
 	if err := c.SetReadBuffer(1 << 20); err != nil {
 		t.Fatal(err)
 	}
 	send(t, c, "d\n")
 	within(t, slow, "the server to lose its patience")
 
-	_, addr = startTCP(t, h)
+	fd, addr := listenTCP(t)
+	if err := TuneListener(fd); err != nil { // for a system without Multipath TCP
+		t.Fatal(err)
+	}
+	start(t, Config{Sockets: []int{fd}}, h)
 	for range 2 { // the second one begins anew, with the first one's Conn
 		c := dial(t, addr)
 		send(t, c, "d\n")

@@ -43,7 +43,7 @@ type Loop struct {
 	wakeFD int
 	socket int // listening descriptor, -1 once closed
 	shared bool
-	heirs  bool // accepted connections have the listener's options
+	tunes  bool // accepted connections do not have the listener's options
 
 	now       int64   // nanoseconds on the group's clock, as of the last wake-up
 	buffer    []byte  // which all connections share
@@ -88,8 +88,7 @@ func newLoop(g *Group, index int, cfg *Config) (*Loop, error) {
 		}
 		l.socket = fd
 	}
-	protocol, err := unix.GetsockoptInt(l.socket, unix.SOL_SOCKET, unix.SO_PROTOCOL)
-	l.heirs = err != nil || protocol != unix.IPPROTO_MPTCP // as those of package net are
+	l.tunes = isMultipath(l.socket)
 	if err := l.prepare(); err != nil {
 		l.release()
 		return nil, err
@@ -355,8 +354,8 @@ func (l *Loop) adopt(fd int, remote netip.AddrPort) {
 		l.nextStamp++
 	}
 	c.begin(fd, l.nextStamp, remote)
-	if !l.heirs {
-		c.bound(Backlog)
+	if l.tunes {
+		_ = tune(fd) // it may have no such options
 	}
 	ev := unix.EpollEvent{
 		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET&0xffffffff,

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"io"
 	"os"
 	"time"
@@ -153,11 +154,30 @@ func (c *Conn) sleep(want, noted uint32, patience time.Duration, waited *time.Du
 	return nil
 }
 
-// Backlog is how many bytes a TCP socket is to take beyond what it can send at once: TCP_NOTSENT_LOWAT, which connections inherit from the
-// listening socket, but not from one of Multipath TCP. Without a bound the kernel takes megabytes from a file for each client that reads slowly or not at all, and the others wait
-// meanwhile. For a client that has shown to read fast a goroutine that writes lifts the bound: to come by for each 128 KiB costs it more than twice
-// the processor time.
+// Backlog is how many bytes a TCP socket is to take beyond what it can send at once (TCP_NOTSENT_LOWAT). Without a bound the kernel takes megabytes
+// from a file for each client that reads slowly or not at all, and the others wait meanwhile. For a client that has shown to read fast a goroutine
+// that writes lifts the bound: to come by for each 128 KiB costs it more than twice the processor time.
 const Backlog = 128 << 10
+
+// TuneListener sets the options of a listening TCP socket that its connections inherit. Those of Multipath TCP, which package net listens by, inherit
+// some at most, and before 2024 Linux refused them (multipath-tcp/mptcp_net-next, issue 464): a loop gives them to each connection.
+func TuneListener(fd int) error {
+	if isMultipath(fd) {
+		return nil
+	}
+	return tune(fd)
+}
+
+func isMultipath(fd int) bool {
+	protocol, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	return err == nil && protocol == unix.IPPROTO_MPTCP
+}
+
+func tune(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, Backlog))
+}
 
 const (
 	keepsUpWithin  = 5 * time.Millisecond // for some 64 KiB, so that it reads 13 MB/s and more
