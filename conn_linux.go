@@ -112,6 +112,10 @@ func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 		c.record(c.engine.mark)
 		c.wait(x, rest, out)
 		c.engine.giveOut(out, false)
+	case stepMove:
+		c.record(c.engine.mark)
+		c.move(x, rest)
+		c.engine.giveOut(out, false)
 	default:
 		spent := c.keep(x, rest)
 		c.engine.putOff(c, out, spent, next)
@@ -134,7 +138,10 @@ func (c *conn) after(next step) {
 		c.lc.SetTimeout(c.writeTimeout())
 	case next == stepYield:
 		c.lc.Yield()
-	case c.x == nil:
+	case c.x != nil:
+	case c.srv.state.draining.Load():
+		c.lc.SetTimeout(drainGrace) // the next request may be on the way, since nothing has said that none is wanted
+	default:
 		c.lc.SetTimeout(c.srv.settings().deadlines.Idle)
 	}
 }
@@ -148,6 +155,7 @@ const (
 	stepServe              // a goroutine is needed
 	stepLater              // its answer comes later
 	stepFile               // what was answered goes on with a file
+	stepMove               // which the loop sends as the client takes it
 	stepClose              // after what was answered
 	stepLinger             // likewise, and the client may have sent more
 	stepAbort              // cut, after what was answered before
@@ -389,6 +397,9 @@ func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
+	case c.await.file != nil && c.lc.Looped():
+		c.moved(c.lc.StopFile())
+		c.handOver()
 	case c.interrupt(&byDeadline):
 	case !c.lc.Looped():
 	case c.lc.Pending() > 0:
@@ -414,6 +425,9 @@ func (c *conn) interrupt(why *interruption) bool {
 		return c.interruptBlocking(why)
 	}
 	switch {
+	case c.moves():
+		c.ends(why.ending)
+		c.lc.Abort()
 	case c.pends():
 		c.interruptLater(why)
 	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
@@ -474,7 +488,11 @@ func (c *conn) Closed() {
 		c.settleOwed(outcomeCut)
 	}
 	defer c.closeBook()
-	if c.looped() && c.await.pending != nil {
+	switch {
+	case c.moves():
+		c.moved(c.lc.StopFile())
+		c.endFile(outcomeCut)
+	case c.looped() && c.await.pending != nil:
 		c.endAwait(ErrServerClosed)
 	}
 	if c.x != nil && c.phase.Load() == phaseNone {

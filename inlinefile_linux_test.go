@@ -2,16 +2,19 @@ package highball_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"highball"
+	"highball/internal/observe"
 	"highball/internal/servertest"
 )
 
@@ -25,6 +28,15 @@ type sender struct {
 	blocking bool         // it sends the files then, too
 	prepared map[string]*highball.Prepared
 }
+
+// numberedLines is what files have in them: lines that tell where they stand.
+var numberedLines = sync.OnceValue(func() string {
+	text := make([]byte, 0, 24<<20)
+	for len(text) < cap(text) {
+		text = fmt.Appendf(text, "%015d\n", len(text))
+	}
+	return string(text)
+})
 
 func newSender(t testing.TB, sizes ...int) *sender {
 	t.Helper()
@@ -41,11 +53,11 @@ func newSender(t testing.TB, sizes ...int) *sender {
 		s.prepared["/"+strconv.Itoa(size)] = p
 		largest = max(largest, size)
 	}
-	var content strings.Builder
-	for content.Len() < largest {
-		fmt.Fprintf(&content, "%015d\n", content.Len())
+	s.content = numberedLines()
+	if len(s.content) < largest {
+		t.Fatalf("there are no %d bytes", largest)
 	}
-	s.content = content.String()
+	s.content = s.content[:(largest+15)&^15]
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +261,8 @@ func TestFilesCutShort(t *testing.T) {
 func TestFilesAndTheDeadline(t *testing.T) {
 	const size = 24 << 20
 	s := newSender(t, size)
-	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s, Deadlines: highball.Deadlines{Write: 50 * time.Millisecond, Handler: time.Millisecond}})
+	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s, Limits: highball.Limits{MinRate: 1 << 40},
+		Deadlines: highball.Deadlines{Write: 50 * time.Millisecond, Handler: time.Millisecond}})
 	c := srv.Dial(t)
 	c.Send(get("/"+strconv.Itoa(size), ""))
 	if r := w.nextRecord(t); !r.Aborted || r.Status != 200 {
@@ -259,4 +272,127 @@ func TestFilesAndTheDeadline(t *testing.T) {
 	if n := bytes.Count(got, []byte("HTTP/1.1 ")); n != 1 || len(got) >= size {
 		t.Errorf("%d heads in %d bytes", n, len(got))
 	}
+}
+
+// sending returns a client that has got the beginning of a large file, which the loop is at, and a function that checks the rest of it.
+func sending(t *testing.T, s *sender, srv *servertest.Server, behind string) (c *servertest.Client, rest func()) {
+	t.Helper()
+	size := len(s.content)
+	c = srv.Dial(t)
+	c.Send(get("/"+strconv.Itoa(size), "") + behind)
+	got := make([]byte, 1000)
+	if _, err := io.ReadFull(c, got); err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := bytes.Cut(got, []byte("\r\n\r\n"))
+	servertest.Eventually(t, "the loop sends", func() bool { return srv.Highball.Connections().Sending == 1 })
+	return c, func() {
+		t.Helper()
+		more := make([]byte, size-len(body))
+		if n, err := io.ReadFull(c, more); err != nil || string(body)+string(more) != s.content {
+			t.Errorf("the rest: %d bytes of %d, %v", n, len(more), err)
+		}
+	}
+}
+
+// A file that the loop sends can be seen, and ended by hand.
+func TestFilesSeenAndKilled(t *testing.T) {
+	s := newSender(t, 24<<20)
+	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
+	c, _ := sending(t, s, srv, "")
+	live := srv.Highball.Live()
+	if len(live) != 1 {
+		t.Fatalf("%d are live", len(live))
+	}
+	l := live[0]
+	if l.Method != "GET" || l.Target != "/25165824" || l.Host != "test" || l.Phase != observe.Send || l.Age < l.InPhase {
+		t.Errorf("%+v", l)
+	}
+	if srv.Highball.Kill(l.ID + "0") {
+		t.Error("another request was ended")
+	}
+	if !srv.Highball.Kill(l.ID) {
+		t.Fatalf("there is no %s to be ended", l.ID)
+	}
+	if _, err := io.ReadAll(c); err == nil {
+		t.Error("an answer that was cut looks whole")
+	}
+	record := w.nextRecord(t)
+	if !record.Aborted || record.Status != 200 || record.Bytes == 0 || record.Bytes >= 24<<20 || record.ID.Number != 1 {
+		t.Errorf("record: %+v", record)
+	}
+	if r := w.nextConnection(t); r.Why != "killed" || r.ByClient || r.Sent <= record.Bytes {
+		t.Errorf("the connection has ended for %q, after %d bytes", r.Why, r.Sent)
+	}
+	if n := s.users.Load(); n != 0 {
+		t.Errorf("the file has %d users", n)
+	}
+}
+
+// A client that takes more than a second gets the rest from a goroutine, and then what it has asked for behind it.
+func TestFilesForSlowClients(t *testing.T) {
+	s := newSender(t, 24<<20)
+	s.blocking = true
+	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
+	c, rest := sending(t, s, srv, get("/text", ""))
+	servertest.Eventually(t, "a goroutine sends", func() bool { return srv.Highball.Connections().Handling == 1 })
+	rest()
+	if res := c.Receive("GET"); res.Body != "text\n" {
+		t.Errorf("behind it: %+v", res)
+	}
+	r := w.nextRecord(t)
+	sum := time.Duration(0)
+	for _, d := range r.Spans {
+		sum += d
+	}
+	if r.Aborted || r.Bytes != 24<<20 || sum != r.Duration || r.Spans[observe.Send] < 900*time.Millisecond {
+		t.Errorf("%d bytes, aborted %v, phases of %v in %v: %v", r.Bytes, r.Aborted, sum, r.Duration, r.Spans)
+	}
+}
+
+// A drain lets the loop send its files to the end, and answers what was asked for behind them.
+func TestFilesAndADrain(t *testing.T) {
+	for name, behind := range map[string]string{"alone": "", "with more behind it": get("/text", "")} {
+		t.Run(name, func(t *testing.T) {
+			s := newSender(t, 24<<20)
+			w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
+			c, rest := sending(t, s, srv, behind)
+			done := make(chan error, 1)
+			go func() { done <- srv.Highball.Shutdown(context.Background()) }()
+			servertest.Eventually(t, "the server drains", func() bool {
+				conn, err := srv.Connect()
+				if err == nil {
+					_ = conn.Close()
+				}
+				return err != nil
+			})
+			rest()
+			if behind != "" {
+				if res := c.Receive("GET"); res.Body != "text\n" || !res.Closing() {
+					t.Errorf("behind it: %+v", res)
+				}
+			}
+			c.WantClosed()
+			if err := <-done; err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+			if r := w.nextRecord(t); r.Aborted || r.Bytes != 24<<20 {
+				t.Errorf("record: %d bytes, aborted %v", r.Bytes, r.Aborted)
+			}
+		})
+	}
+}
+
+// A server that is closed lets go of the files that it sends, and tells of them.
+func TestFilesAndTheEnd(t *testing.T) {
+	s := newSender(t, 24<<20)
+	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
+	sending(t, s, srv, "")
+	if err := srv.Highball.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.nextRecord(t); !r.Aborted || r.Bytes >= 24<<20 {
+		t.Errorf("record: %d bytes, aborted %v", r.Bytes, r.Aborted)
+	}
+	servertest.Eventually(t, "the file has no users", func() bool { return s.users.Load() == 0 })
 }

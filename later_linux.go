@@ -23,6 +23,7 @@ type waitingFor struct {
 	left    bool                                // pending has heard that the client left
 	serve   func(w *Response, r *Request) error // answers as soon as the answers before it are written
 	begun   bool                                // serve goes on with an answer that has begun
+	file    *fileRest                           // which the loop sends: the end of the answer
 }
 
 // use does what a letter says, on the loop of its connection.

@@ -170,7 +170,7 @@ func (c *conn) answering() *exchange {
 	switch p := c.phase.Load(); {
 	case p == phaseOpen || p == phaseStarted:
 		return c.x
-	case c.pends():
+	case c.pends() || c.moves():
 		return c.x
 	}
 	return nil

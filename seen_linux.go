@@ -27,6 +27,9 @@ func (d *loopDriver) loops() []LoopState {
 // pends reports whether the connection waits for an answer that is made elsewhere. It is for the loop's goroutine.
 func (c *conn) pends() bool { return c.looped() && c.lc.Looped() && c.await.pending != nil }
 
+// moves reports whether the loop sends a file to the client. It is for the loop's goroutine.
+func (c *conn) moves() bool { return c.looped() && c.lc.Looped() && c.await.file != nil }
+
 // liveOnLoop tells of a request that no handler is at: its head is on its way, or its answer.
 func (c *conn) liveOnLoop(now int64) (l observe.Live, ok bool) {
 	if !c.looped() || !c.lc.Looped() {
@@ -57,7 +60,7 @@ func (c *conn) census(n *observe.Connections) {
 		n.Handling++
 	case c.lc.Lingering() || c.fate != fateNext:
 		n.Closing++
-	case c.lc.Pending() > 0:
+	case c.lc.Pending() > 0 || c.await.file != nil:
 		n.Sending++
 	case c.x != nil:
 		n.Reading++

@@ -21,6 +21,7 @@ const (
 	wantRead              // the owner sleeps until arrived, halfGone or gone
 	wantWrite             // the owner sleeps until writable or gone
 	cut                   // the loop has intervened: the owner's operations fail
+	entrusted             // the owner that sleeps until writable has an errand for the loop
 )
 
 // Conn is one connection. Its methods are for its owner alone, except where said.
@@ -45,11 +46,15 @@ type Conn struct {
 	// Of the loop's goroutine alone, or of the owner when the loop cannot be looking:
 	pending   []byte // output that the socket did not take
 	queued    bool   // stands in loop.again
+	moving    bool   // stands in loop.files
+	sending   bool   // a file, see SendFileLater
 	unread    bool   // input was left while output is pending, or while the connection is held
 	yielded   bool
 	held      bool
 	lingering bool
 	dropped   int // bytes read while lingering
+
+	errand errand
 
 	received  int64 // bytes, of whoever reads
 	sent      int64 // likewise, of whoever writes
@@ -68,7 +73,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	c.fdMu.Lock() // the owner of the last generation, who has freed the descriptor, may not have left Close yet
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
-	c.pending, c.unread, c.yielded, c.held, c.lingering, c.dropped = nil, false, false, false, false, 0
+	c.pending, c.unread, c.yielded, c.held, c.sending, c.lingering, c.dropped = nil, false, false, false, false, false, 0
 	c.received, c.sent, c.farewell, c.unbounded, c.prompt = 0, 0, 0, false, 0
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
@@ -125,6 +130,9 @@ func (c *Conn) onEvents(events uint32) {
 			return
 		}
 	}
+	if c.sending && events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.toMove()
+	}
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0 && !c.unread {
 		return
 	}
@@ -136,7 +144,7 @@ func (c *Conn) onEvents(events uint32) {
 }
 
 // busy reports whether the session wants nothing more at the moment.
-func (c *Conn) busy() bool { return c.held || len(c.pending) > 0 }
+func (c *Conn) busy() bool { return c.held || c.sending || len(c.pending) > 0 }
 
 // Hold has what arrives left unread until Resume or Detach. Meanwhile the session hears of a peer that leaves by Left. It is
 // for the loop's goroutine, while the loop owns the connection.
@@ -192,8 +200,12 @@ func noteOf(events uint32) uint32 {
 
 // notify wakes the owning goroutine if note is what it waits for, and tells the session of a peer that left.
 func (c *Conn) notify(old, note uint32) {
+	if old&entrusted != 0 && note&(writable|gone) == writable {
+		c.toMove()
+		note &^= writable
+	}
 	c.wakeOwner(old, note)
-	if old&(wantRead|wantWrite) != 0 {
+	if old&wantRead != 0 || note&writable != 0 && old&wantWrite != 0 {
 		c.loop.yield = true
 	}
 	if note&(halfGone|gone)&^old != 0 {

@@ -22,6 +22,11 @@
 //
 // A goroutine that must wait says for what in the same word, and sleeps on the connection's channel.
 //
+// # Files
+//
+// Files that are in memory are sent by the loop, whoever owns the connection: a session has it do so by SendFileLater, and a goroutine that waits for
+// room while it sends one has given the loop an errand. It never waits for a disk in another's stead.
+//
 // # Elsewhere
 //
 // [Blocking] gives the same blocking operations over any net.Conn: for platforms without epoll, for TLS, and for

@@ -29,6 +29,8 @@ type echo struct {
 	onServe   func()
 	onExpired func()
 	onDrain   func()
+
+	onFileSent func(moved int64, took time.Duration)
 }
 
 // hub is what the sessions of a group have in common.
@@ -135,6 +137,8 @@ func (s *echo) writeAll(a, b []byte) bool {
 func (s *echo) EOF() {
 	s.c.Close()
 }
+
+func (s *echo) FileSent(moved int64, took time.Duration) { s.onFileSent(moved, took) }
 
 func (s *echo) Flushed() {
 	s.hub.flushed.Add(1)

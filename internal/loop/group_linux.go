@@ -24,6 +24,9 @@ type Session interface {
 	EOF()
 	// Flushed tells that output which Send had to keep has been written.
 	Flushed()
+	// FileSent tells that what SendFileLater was to send is sent, or that the rest is for a goroutine, since it may block or has failed: how
+	// many bytes are sent, and how long it took, without waiting for the client.
+	FileSent(moved int64, took time.Duration)
 	// Expired tells that the deadline has passed. The connection may be detached: only Intervene may then be used.
 	Expired()
 	// Left tells that the peer has closed or reset a connection that is detached or held.

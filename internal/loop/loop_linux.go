@@ -53,6 +53,8 @@ type Loop struct {
 	events    []unix.EpollEvent
 	watchers  map[int]Watcher // by descriptor
 	again     []*Conn         // connections with more to read than one turn gives them
+	files     []*Conn         // connections with an errand and room for more
+	filesRest int64           // until when owners are to send their files themselves
 	wheel     wheel
 	yield     bool  // goroutines were started or woken in this turn
 	yielded   int64 // when the loop last let the scheduler have the processor
@@ -159,8 +161,10 @@ func (l *Loop) run() {
 			l.resume()
 		}
 		l.runPosted()
-		if l.ended != nil {
-			l.ended(l.index)
+		l.endTurn()
+		if len(l.files) > 0 && l.moveFiles() {
+			l.sendOff()
+			l.endTurn()
 		}
 		if l.yield || l.now-l.yielded > yieldAfter {
 			// The goroutines that were started or woken stand in this processor's queue: let them run before it
@@ -181,7 +185,7 @@ func (l *Loop) run() {
 func (l *Loop) wait() int {
 	timeout := -1
 	switch {
-	case len(l.again) > 0 || l.yield:
+	case len(l.again) > 0 || len(l.files) > 0 || l.yield:
 		timeout = 0
 	default:
 		timeout = l.wheel.wait(l.now)
@@ -290,6 +294,12 @@ func (l *Loop) runPosted() {
 	for _, f := range posted {
 		l.sendOff()
 		f()
+	}
+}
+
+func (l *Loop) endTurn() {
+	if l.ended != nil {
+		l.ended(l.index)
 	}
 }
 

@@ -2,8 +2,6 @@ package loop
 
 import (
 	"errors"
-	"io"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,37 +79,6 @@ func (c *Conn) write(a, b []byte, then hint, patience time.Duration) (int, time.
 	}
 }
 
-// SendFile implements Link.
-func (c *Conn) SendFile(f *os.File, offset, n int64, patience time.Duration) (int64, time.Duration, error) {
-	in, err := f.SyscallConn()
-	if err != nil {
-		return 0, 0, err
-	}
-	var sent int
-	var waited time.Duration
-	for {
-		if c.state.And(^uint32(writable))&cut != 0 {
-			return 0, waited, ErrClosed
-		}
-		var sendErr error
-		if err := in.Control(func(fd uintptr) {
-			sent, sendErr = c.loop.sys.sendfile(c.fd, int(fd), offset, int(min(n, sendAtOnce)))
-		}); err != nil {
-			return 0, waited, err
-		}
-		if sendErr == nil && sent == 0 {
-			return 0, waited, io.ErrUnexpectedEOF
-		}
-		if sendErr != unix.EAGAIN {
-			c.sent += int64(max(sent, 0))
-			return int64(max(sent, 0)), waited, sendErr
-		}
-		if err := c.sleep(wantWrite, writable, patience, &waited); err != nil {
-			return 0, waited, err
-		}
-	}
-}
-
 // sleep waits until the loop has noted what is wanted, for what is left of the patience.
 func (c *Conn) sleep(want, noted uint32, patience time.Duration, waited *time.Duration) error {
 	start := time.Now()
@@ -135,7 +102,7 @@ func (c *Conn) sleep(want, noted uint32, patience time.Duration, waited *time.Du
 		expired = timer.C
 	}
 	wake := c.wakeReader
-	if want == wantWrite {
+	if want&wantWrite != 0 {
 		wake = c.wakeWriter
 	}
 	s := c.state.Or(want)

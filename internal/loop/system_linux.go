@@ -15,6 +15,8 @@ type system interface {
 	writev(fd int, a, b []byte) (int, error)
 	writeMore(fd int, p []byte) (int, error)
 	sendfile(out, in int, offset int64, n int) (int, error)
+	// cached reports whether a file's byte is known to be in memory.
+	cached(fd int, offset int64) bool
 	accept(fd int) (int, netip.AddrPort, error)
 	close(fd int) error
 	shutdown(fd, how int) error
@@ -68,6 +70,15 @@ func (kernel) sendfile(out, in int, offset int64, n int) (int, error) {
 			return sent, err
 		}
 	}
+}
+
+// cached reads the byte, if that waits for nothing. Some file systems, most of those of networks among them, cannot say.
+func (kernel) cached(fd int, offset int64) bool {
+	var b [1]byte
+	part := unix.Iovec{Base: &b[0]}
+	part.SetLen(len(b))
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&part)), 1, uintptr(offset), uintptr(offset>>32), unix.RWF_NOWAIT)
+	return errno == 0 && n == 1
 }
 
 // accept returns the peer's address as well, which is not valid for unix sockets. Package unix would allocate, and ask

@@ -33,7 +33,7 @@ func TestInline(t *testing.T) {
 	large := strings.Repeat("0123456789", maxCached/5)
 	root := folderWith(t, map[string]string{
 		"index.html": "home", "a.txt": "plain", "a.txt.gz": "coded", "dir/": "", "big.bin": large, "big.bin.gz": large[:maxCached+1],
-		"huge.bin": strings.Repeat("x", maxInline+1),
+		"huge.bin": strings.Repeat("x", 10<<20),
 	})
 	site := &inlined{Site: newSite(t, Config{Root: root, Now: newClock().time})}
 	c := serve(t, site)
@@ -79,7 +79,7 @@ func TestInline(t *testing.T) {
 		{"GET", "/big.bin", []string{"If-Match: \"x\""}, false, 412, "-"},
 		{"GET", "/big.bin", []string{date}, false, 304, ""},
 		{"GET", "/big.bin", []string{"Accept-Encoding: identity;q=0, br"}, false, 406, "-"},
-		{"GET", "/huge.bin", nil, false, 200, "-"},
+		{"GET", "/huge.bin", nil, true, 200, strings.Repeat("x", 10<<20)},
 		{"GET", "/dir/", nil, false, 403, "-"},
 	}
 	for _, test := range tests {

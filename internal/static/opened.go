@@ -87,9 +87,6 @@ func (o *opened) changed() bool {
 	return false
 }
 
-// maxInline is the size up to which an open file is sent on an event loop, which has others to serve.
-const maxInline = 256 << 10
-
 // sendOpened answers GET inline with a whole file that is open, and in memory: it was sent just before. Whatever is not that simple is for Serve.
 func (s *Site) sendOpened(w *highball.Response, r *highball.Request, now time.Time) bool {
 	if r.Method() != "GET" {
@@ -112,7 +109,7 @@ func (s *Site) sendOpened(w *highball.Response, r *highball.Request, now time.Ti
 
 // simple reports whether sending the file holds nobody up.
 func (rep *representation) simple() bool {
-	return rep.local && rep.warm.Load() && rep.version.size <= maxInline
+	return rep.local && rep.warm.Load()
 }
 
 // prepareHeads makes the heads of the whole answers with a file.
