@@ -54,13 +54,13 @@ type Conn struct {
 	lingering bool
 	dropped   int // bytes read while lingering
 
-	errand errand
-
 	received  int64 // bytes, of whoever reads
 	sent      int64 // likewise, of whoever writes
 	unbounded bool  // the socket takes more than Backlog; of whoever writes, as is prompt
 	prompt    uint8 // times in a row that the client has made room promptly
 	farewell  int64 // by Intervene; guarded by fdMu
+
+	errand *errand // made for the first file; then it stays
 
 	next, prev *Conn // in the wheel
 	due        int64
@@ -327,7 +327,7 @@ func (c *Conn) SendFileNow(b []byte, fd int, n int64) (sent int, moved int64) {
 	sent, _ = c.loop.sys.writeMore(c.fd, b)
 	sent = max(sent, 0)
 	if sent == len(b) {
-		part, _ := c.loop.sys.sendfile(c.fd, fd, 0, int(min(n, sendAtOnce)))
+		part, _ := c.loop.sys.sendCached(c.fd, fd, 0, int(min(n, sendAtOnce)))
 		moved = int64(max(part, 0))
 	}
 	c.sent += int64(sent) + moved

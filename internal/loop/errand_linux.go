@@ -21,9 +21,11 @@ import (
 //	           moveFile: what can be done is done                                none, and the owner is told
 
 const (
-	filesTime    = int64(500e3)  // nanoseconds of a turn for files; who asks for something small waits meanwhile
-	slowSend     = int64(5e6)    // for sendAtOnce bytes of a file, after which a loop sends none for a while
-	slowSendRest = int64(1000e6) // that while
+	moveAtOnce   = 2 << 20        // bytes of one file, before the others have had their turn
+	lookAhead    = 2 * moveAtOnce // for how much of a file one look at its end tells that it is in memory
+	filesTime    = int64(500e3)   // nanoseconds of a turn for files; who asks for something small waits meanwhile
+	slowSend     = int64(5e6)     // for moveAtOnce bytes of a file, after which a loop sends none for a while
+	slowSendRest = int64(1000e6)  // that while
 )
 
 // errand is a part of a file that the loop is to send for the goroutine that owns the connection.
@@ -80,7 +82,10 @@ func (c *Conn) sendFile(file int, offset, n int64, patience time.Duration) (move
 
 // entrust gives the loop the errand of sending n bytes of the file from offset.
 func (c *Conn) entrust(file int, offset, n int64) {
-	e := &c.errand
+	if c.errand == nil {
+		c.errand = new(errand)
+	}
+	e := c.errand
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.given, e.file, e.offset, e.left = true, file, offset, n
@@ -89,7 +94,7 @@ func (c *Conn) entrust(file int, offset, n int64) {
 
 // takeBack ends the errand and returns what has become of it: bytes sent, and the time that took.
 func (c *Conn) takeBack() (moved int64, took time.Duration) {
-	e := &c.errand
+	e := c.errand
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.given = false
@@ -155,7 +160,7 @@ func (l *Loop) moveFiles() (told bool) {
 
 // moveFile goes on with the connection's errand, if it still has one, and reports whether there is room for more, or whether the errand is over.
 func (c *Conn) moveFile(now int64) (more, over bool) {
-	e := &c.errand
+	e := c.errand
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.given {
@@ -179,17 +184,18 @@ func (c *Conn) moveFile(now int64) (more, over bool) {
 	return more, over
 }
 
-// sendOn sends what there is room for, but no more than sendAtOnce before the others have had their turn.
+// sendOn sends what there is room for, but no more than moveAtOnce before the others have had their turn.
 func (c *Conn) sendOn(e *errand) (more, over bool) {
 	for e.left > 0 {
-		n := min(e.left, sendAtOnce)
-		if end := e.offset + n; end > e.cached {
+		n := min(e.left, moveAtOnce)
+		if e.offset+n > e.cached {
+			end := e.offset + min(e.left, lookAhead)
 			if !c.loop.sys.cached(e.file, end-1) {
 				return false, true
 			}
 			e.cached = end
 		}
-		sent, err := c.loop.sys.sendfile(c.fd, e.file, e.offset, int(n))
+		sent, err := c.loop.sys.sendCached(c.fd, e.file, e.offset, int(n))
 		if err == unix.EAGAIN {
 			return false, false
 		}

@@ -25,11 +25,19 @@ type fileFaults struct {
 }
 
 func (k *fileFaults) sendfile(out, in int, offset int64, n int) (int, error) {
+	return k.send(func(n int) (int, error) { return k.kernel.sendfile(out, in, offset, n) }, n)
+}
+
+func (k *fileFaults) sendCached(out, in int, offset int64, n int) (int, error) {
+	return k.send(func(n int) (int, error) { return k.kernel.sendCached(out, in, offset, n) }, n)
+}
+
+func (k *fileFaults) send(send func(n int) (int, error), n int) (int, error) {
 	call := int(k.sends.Add(1))
 	if k.onSend == nil {
-		return k.kernel.sendfile(out, in, offset, n)
+		return send(n)
 	}
-	return k.onSend(call, func(n int) (int, error) { return k.kernel.sendfile(out, in, offset, n) }, n)
+	return k.onSend(call, send, n)
 }
 
 func (k *fileFaults) cached(fd int, offset int64) bool {
@@ -121,7 +129,7 @@ func TestSendFileLater(t *testing.T) {
 
 // What the loop cannot do without waiting, or that fails, is left to somebody else, who is told how far it came: whatever the call at which that is found.
 func TestWhatIsLeftOfAFile(t *testing.T) {
-	const size = 8 << 20
+	const size = moreThanBuffers
 	ways := map[string]func(k *fileFaults, at int){
 		"not in memory": func(k *fileFaults, at int) { k.onCached = func(call int) bool { return call < at } },
 		"failure": func(k *fileFaults, at int) {

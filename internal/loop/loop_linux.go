@@ -55,6 +55,7 @@ type Loop struct {
 	again     []*Conn         // connections with more to read than one turn gives them
 	files     []*Conn         // connections with an errand and room for more
 	filesRest int64           // until when owners are to send their files themselves
+	gate      gate
 	wheel     wheel
 	yield     bool  // goroutines were started or woken in this turn
 	yielded   int64 // when the loop last let the scheduler have the processor
@@ -110,6 +111,9 @@ func (l *Loop) prepare() (err error) {
 	if l.reserve, err = openReserve(); err != nil {
 		return err
 	}
+	if err := l.gate.open(l); err != nil {
+		return err
+	}
 	if err := l.watch(l.wakeFD, unix.EPOLLIN); err != nil {
 		return err
 	}
@@ -128,6 +132,7 @@ func openReserve() (int, error) {
 func (l *Loop) release() {
 	l.mu.Lock() // a connection may just be released
 	defer l.mu.Unlock()
+	l.gate.close()
 	for _, fd := range []*int{&l.socket, &l.reserve, &l.wakeFD, &l.epoll} {
 		if *fd >= 0 {
 			_ = unix.Close(*fd) // nothing was written to any of them
@@ -144,7 +149,9 @@ func (l *Loop) watch(fd int, events uint32) error {
 func (l *Loop) run() {
 	for !l.stopped {
 		n := l.wait()
+		before := l.now
 		l.now = l.group.clock()
+		l.gate.turned(l, l.now-before)
 		for i := range l.events[:n] {
 			l.dispatch(&l.events[i])
 		}
@@ -202,7 +209,7 @@ func (l *Loop) wait() int {
 		}
 		l.mu.Unlock()
 	}
-	n, err := unix.EpollWait(l.epoll, l.events, timeout)
+	n, err := l.poll(timeout)
 	l.asleep.Store(false)
 	if err != nil {
 		if err != unix.EINTR {

@@ -18,8 +18,13 @@ func Receive(fd int, p []byte) (int, error) {
 }
 
 // Send writes to a socket that does not block. Its errors are those of [Receive]; a connection that is gone raises no signal.
-func Send(fd int, p []byte) (int, error) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+func Send(fd int, p []byte) (int, error) { return sendWith(fd, p, unix.MSG_NOSIGNAL) }
+
+// sendMore is Send for when more follows at once.
+func sendMore(fd int, p []byte) (int, error) { return sendWith(fd, p, unix.MSG_NOSIGNAL|unix.MSG_MORE) }
+
+func sendWith(fd int, p []byte, flags uintptr) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 	return counted(n, errno)
 }
 

@@ -12,4 +12,8 @@ func Receive(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
 // Send writes to a socket that does not block.
 func Send(fd int, p []byte) (int, error) { return unix.Write(fd, p) }
 
+func sendMore(fd int, p []byte) (int, error) {
+	return unix.SendmsgN(fd, p, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+}
+
 func sendBoth(fd int, a, b []byte) (int, error) { return unix.Writev(fd, [][]byte{a, b}) }

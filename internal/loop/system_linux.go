@@ -15,6 +15,8 @@ type system interface {
 	writev(fd int, a, b []byte) (int, error)
 	writeMore(fd int, p []byte) (int, error)
 	sendfile(out, in int, offset int64, n int) (int, error)
+	// sendCached is sendfile of what is in memory.
+	sendCached(out, in int, offset int64, n int) (int, error)
 	// cached reports whether a file's byte is known to be in memory.
 	cached(fd int, offset int64) bool
 	accept(fd int) (int, netip.AddrPort, error)
@@ -56,7 +58,7 @@ func (kernel) writev(fd int, a, b []byte) (int, error) {
 // writeMore spares a TCP segment for a head whose body follows by sendfile, without the two calls that TCP_CORK takes.
 func (kernel) writeMore(fd int, p []byte) (int, error) {
 	for {
-		n, err := unix.SendmsgN(fd, p, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+		n, err := sendMore(fd, p)
 		if err != unix.EINTR {
 			return n, err
 		}
@@ -68,6 +70,19 @@ func (kernel) sendfile(out, in int, offset int64, n int) (int, error) {
 		sent, err := unix.Sendfile(out, in, &offset, n)
 		if err != unix.EINTR {
 			return sent, err
+		}
+	}
+}
+
+// sendCached does not tell the runtime that the thread may be about to wait, since it will not.
+func (kernel) sendCached(out, in int, offset int64, n int) (int, error) {
+	for {
+		sent, _, errno := unix.RawSyscall6(unix.SYS_SENDFILE, uintptr(out), uintptr(in), uintptr(unsafe.Pointer(&offset)), uintptr(n), 0, 0)
+		if errno == 0 {
+			return int(sent), nil
+		}
+		if errno != unix.EINTR {
+			return -1, errno
 		}
 	}
 }

@@ -109,6 +109,11 @@ func TestInlineOfWhatWasNotSent(t *testing.T) {
 		{"GET", "", 0, true},
 		{"GET", "", maxAge, false},
 		{"GET", "", 0, true},
+		{"HEAD", "", maxAge, false}, // which opens it anew
+		{"GET", "", 0, true},        // it was sent not long ago
+		{"HEAD", "", 2 * maxAge, false},
+		{"GET", "", 0, false},
+		{"GET", "", 0, true},
 	} {
 		now.advance(step.wait)
 		before := site.yes.Load()
@@ -121,7 +126,7 @@ func TestInlineOfWhatWasNotSent(t *testing.T) {
 			t.Errorf("request %d: inline %v", n, inline)
 		}
 	}
-	if n := site.Lookups().Large; n != 6 {
+	if n := site.Lookups().Large; n != 11 {
 		t.Errorf("%d answers from a large file", n)
 	}
 }

@@ -2,6 +2,7 @@ package static
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,14 @@ func (o *opened) give() {
 type openTable struct {
 	mu     sync.RWMutex // guards the following fields
 	byPath map[string]*opened
+	warm   map[string]warmth // of what was dropped
 	closed bool
+}
+
+// warmth tells which versions of a path's files were in memory when they were dropped.
+type warmth struct {
+	versions []version
+	since    time.Time // when they were opened
 }
 
 // get returns what is open for path, if it is still as it was found. The caller closes it like any other resource.
@@ -140,6 +148,12 @@ func (t *openTable) keep(path string, f *resource, since time.Time) {
 	if t.byPath == nil {
 		t.byPath = make(map[string]*opened)
 	}
+	if was, ok := t.warm[path]; ok {
+		delete(t.warm, path)
+		if age := since.Sub(was.since); age >= 0 && age < 2*maxAge {
+			f.warm(was.versions)
+		}
+	}
 	o := &opened{found: *f, since: since}
 	o.users.Store(2)
 	o.timer = time.AfterFunc(maxAge, func() { t.drop(path, o) })
@@ -153,11 +167,38 @@ func (t *openTable) drop(path string, o *opened) {
 	held := t.byPath[path] == o
 	if held {
 		delete(t.byPath, path)
+		t.remember(path, o)
 	}
 	t.mu.Unlock()
 	if held {
 		o.timer.Stop()
 		o.give()
+	}
+}
+
+// remember notes which of o's files are in memory. The caller holds the lock.
+func (t *openTable) remember(path string, o *opened) {
+	var versions []version
+	for _, rep := range o.found.variants {
+		if rep != nil && rep.warm.Load() {
+			versions = append(versions, rep.version)
+		}
+	}
+	if versions == nil || t.closed {
+		return
+	}
+	if t.warm == nil || len(t.warm) >= maxOpened {
+		t.warm = make(map[string]warmth)
+	}
+	t.warm[path] = warmth{versions, o.since}
+}
+
+// warm marks the files of these versions as being in memory.
+func (f *resource) warm(versions []version) {
+	for _, rep := range f.variants {
+		if rep != nil && slices.Contains(versions, rep.version) {
+			rep.warm.Store(true)
+		}
 	}
 }
 

@@ -87,7 +87,8 @@ func (b *bench) measure(ctx context.Context, w workload) result {
 // machine, which may be over in a second, is a slow spell of all of them. Before the next one the server may end what it had begun.
 const (
 	shortSlice = 50 * time.Millisecond
-	longSlice  = time.Second // where a request takes long
+	bulkySlice = 500 * time.Millisecond // where the sockets hold as much as a short slice moves
+	longSlice  = time.Second            // where a request takes long
 )
 
 // taken is what became of a server's part of a round.
@@ -102,8 +103,11 @@ func (b *bench) round(ctx context.Context, w workload, order []string, loads map
 	runs := map[string]*trial{}
 	seconds := w.secondsOf(b.seconds)
 	slice := shortSlice
-	if w.few {
+	switch {
+	case w.few:
 		slice = longSlice
+	case w.bulky:
+		slice = bulkySlice
 	}
 	turns := int(time.Duration(seconds) * time.Second / slice)
 	most := 2*seconds*len(order) + 10 // by when wrk would end by itself: later than it is ended

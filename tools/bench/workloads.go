@@ -48,6 +48,7 @@ type workload struct {
 	pipelined   int  // requests sent at once; 0 and 1 are one
 	closing     bool // Connection: close, so that every request has a connection of its own
 	few         bool // requests so costly that the check makes but a few of them
+	bulky       bool // its sockets hold tens of megabytes
 	conditional bool // with the validator of the first answer, so that all others are 304
 	status      int
 	size        int // of the body; -1 for any
@@ -164,7 +165,7 @@ func workloads() []workload {
 			targets: nginxBoth(0.95, "highball at least 0.95x"),
 		},
 		{
-			name: "static-10m", title: "10 MiB file, 8 connections", peers: static, reference: peerHighball,
+			name: "static-10m", title: "10 MiB file, 8 connections", bulky: true, peers: static, reference: peerHighball,
 			path: largeDocument.path, conns: 8, status: 200, size: largeDocument.size,
 			targets: nginxBoth(0.95, "highball at least 0.95x"),
 		},
