@@ -327,7 +327,7 @@ func (c *Conn) SendFileNow(b []byte, fd int, n int64) (sent int, moved int64) {
 	sent, _ = c.loop.sys.writeMore(c.fd, b)
 	sent = max(sent, 0)
 	if sent == len(b) {
-		part, _ := c.loop.sys.sendCached(c.fd, fd, 0, int(min(n, sendAtOnce)))
+		part, _ := c.loop.sys.sendfile(c.fd, fd, 0, int(min(n, sendAtOnce)))
 		moved = int64(max(part, 0))
 	}
 	c.sent += int64(sent) + moved
@@ -482,6 +482,9 @@ func (c *Conn) Close() {
 	}
 	fd, sys, g := c.fd, c.loop.sys, c.loop.group
 	c.session.Closed()
+	if c.sending {
+		c.StopFile()
+	}
 	c.pending = nil
 	// From here on the slot may be begun anew, as soon as the descriptor is free.
 	c.state.Store(closed)

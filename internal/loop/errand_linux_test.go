@@ -115,9 +115,10 @@ func TestSendFileLater(t *testing.T) {
 			c := dial(t, addr)
 			for n := range 2 {
 				send(t, c, "f\n")
-				time.Sleep(5 * time.Millisecond) // for the socket to be full, and what follows to come in the midst
-				send(t, c, "?\n")
-				expect(t, c, string(text))
+				beginning := text[:min(16, size)]
+				expect(t, c, string(beginning))
+				send(t, c, "?\n") // in the midst of what is larger than buffers
+				expect(t, c, string(text[len(beginning):]))
 				if got := within(t, told, "the end of the file"); got.moved != int64(size) || size > 0 && got.took <= 0 {
 					t.Errorf("%d bytes in %v", got.moved, got.took)
 				}
@@ -206,7 +207,7 @@ func TestSendFileLaterInPieces(t *testing.T) {
 func TestStopFile(t *testing.T) {
 	f, _ := numbers(t, moreThanBuffers)
 	told := make(chan sentFile, 1)
-	sessions := make(chan *echo, 2)
+	sessions := make(chan *echo, 3)
 	h := &hub{opened: sessions, prepare: fileSession(f, moreThanBuffers, told)}
 	g, addr := startTCP(t, h)
 	c := dial(t, addr)
@@ -229,6 +230,17 @@ func TestStopFile(t *testing.T) {
 	if len(told) != 0 {
 		t.Error("the session is told of a file that it has stopped")
 	}
+
+	c = dial(t, addr)
+	s = within(t, sessions, "the session")
+	send(t, c, "f\n")
+	expect(t, c, "000000000000000\n")
+	onLoop(t, g, func(*Loop) {
+		s.c.Close()
+		if s.c.sending || s.c.errand.given {
+			t.Error("the slot's next connection would get the file of the one before")
+		}
+	})
 
 	c = dial(t, addr)
 	send(t, c, "f\n")

@@ -290,6 +290,9 @@ func machine() []string {
 		}
 		lines = append(lines, "Linux: "+string(release))
 	}
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		lines = append(lines, "TCP congestion control: "+strings.TrimSpace(string(text))) // which large answers depend on
+	}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(text)) {
 			if key, model, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
