@@ -317,18 +317,24 @@ func (c *conn) keep(x *exchange, rest []byte) (spent *exchange) {
 
 // detach hands the connection, with a request that is parsed and the answers before it, to a goroutine.
 func (c *conn) detach(x *exchange, rest, out []byte) {
+	x = c.take(x, rest, observe.Queue)
+	x.out = append(x.out[:0], out...)
+	c.lc.SetTimeout(c.srv.settings().deadlines.Handler)
+	c.lc.Detach()
+	c.engine.serve(c)
+}
+
+// take returns an exchange of the connection's own with the request that is parsed and stands first in rest, and begins a phase of it.
+func (c *conn) take(x *exchange, rest []byte, p observe.Phase) *exchange {
 	if c.x == nil {
 		x = c.own(x, rest)
 	} else {
 		x.consume(len(x.buffered()) - len(rest))
 	}
-	x.out = append(x.out[:0], out...)
 	x.begun = c.engine.mark
-	x.timing.enter(observe.Queue, x.begun)
+	x.timing.enter(p, x.begun)
 	c.fresh = false
-	c.lc.SetTimeout(c.srv.settings().deadlines.Handler)
-	c.lc.Detach()
-	c.engine.serve(c)
+	return x
 }
 
 // own gives the connection an exchange of its own in place of the loop's, with a head that is parsed and stands first in rest.
@@ -397,7 +403,7 @@ func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
-	case c.await.file != nil && c.lc.Looped():
+	case c.moves():
 		c.moved(c.lc.StopFile())
 		c.handOver()
 	case c.interrupt(&byDeadline):

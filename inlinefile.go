@@ -25,8 +25,8 @@ type fileRest struct {
 
 // SendFileInline is SendFileAs for ServeInline, with the whole of f, which p was prepared for. The file is sent when ServeInline has returned: until done is
 // closed, on whichever goroutine, it must stay open with the descriptor fd. It is sent on the event loop, for a second and as long as its bytes are
-// in memory, in the file system's cache; the first of them, up to a megabyte, should be. Then a goroutine goes on. If it returns false, it has done nothing and keeps nothing, and
-// ServeInline is to return false.
+// in memory, in the file system's cache; the first 256 KiB should be. Then a goroutine goes on. If SendFileInline returns false, it has done nothing
+// and keeps nothing, and ServeInline is to return false.
 func (w *Response) SendFileInline(p *Prepared, f *os.File, fd uintptr, done io.Closer) bool {
 	x, ok := w.wire.(*exchange)
 	if !ok || x.link != nil || x.conn.srv.state.tracer != nil || w.req.edits.editing() || w.headOnly() || w.header.Len() > 0 || p.length == 0 {

@@ -60,17 +60,9 @@ func behind(rest []byte, closing bool) ([]byte, step) {
 // move keeps the connection, with a request whose answer goes on with c.await.file, which the loop sends.
 func (c *conn) move(x *exchange, rest []byte) {
 	r := c.await.file
-	if c.x == nil {
-		x = c.own(x, rest)
-	} else {
-		x.consume(len(x.buffered()) - len(rest))
-	}
-	x.begun = c.engine.mark
-	x.timing.enter(observe.Send, x.begun)
-	x.req.edits.keep()
+	x = c.take(x, rest, observe.Send)
 	c.beginKept(x)
 	x.res.status, x.res.stage, x.res.closing = r.answer.status, finished, r.closing
-	c.fresh = false
 	c.lc.SetTimeout(fileTime)
 	c.lc.SendFileLater(r.fd, r.moved, r.answer.length-r.moved)
 }

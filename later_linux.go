@@ -72,16 +72,8 @@ func (c *conn) later(x *exchange) (p Pending, err error) {
 
 // wait keeps the connection, with a request that c.await.pending answers later and the answers before it.
 func (c *conn) wait(x *exchange, rest, out []byte) {
-	if c.x == nil {
-		x = c.own(x, rest)
-	} else {
-		x.consume(len(x.buffered()) - len(rest))
-	}
-	x.begun = c.engine.mark
-	x.timing.enter(observe.App, x.begun)
-	x.req.edits.keep()
+	x = c.take(x, rest, observe.App)
 	c.beginKept(x)
-	c.fresh = false
 	c.lc.SetTimeout(c.handlerDeadline(x))
 	c.lc.Hold()
 	if len(out) > 0 {
@@ -91,6 +83,7 @@ func (c *conn) wait(x *exchange, rest, out []byte) {
 
 // beginKept begins the request whose head stands first in x.in, where it stays until the request is answered.
 func (c *conn) beginKept(x *exchange) {
+	x.req.edits.keep()
 	x.req.begin(&x.head, aliasString(x.buffered()[:x.head.Size]), x)
 	x.req.body.begin(&x.head, x, 0, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
@@ -141,15 +134,11 @@ func (c *conn) sendLater(m *letter) {
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()
-	rest, next := x.buffered()[size:], stepWait
+	rest, next := behind(x.buffered()[size:], closing)
 	switch {
 	case err != nil:
 		rest, next = nil, stepAbort
-	case closing && len(rest) == 0:
-		next = stepClose
-	case closing:
-		rest, next = nil, stepLinger
-	case len(rest) > 0:
+	case next == stepYield: // which nothing forbids now
 		rest, next = c.answerInline(x, rest)
 	}
 	if next != stepLater && next != stepServe {

@@ -320,14 +320,14 @@ func (c *Conn) Send(b []byte) {
 	}
 }
 
-// SendFileNow writes b and then n bytes of a file from its start, as far as the socket takes them at once, and returns how many of each. It keeps
+// SendFileNow writes b and then n bytes of a file from its start, no more than nowAtMost and as far as the socket takes them at once, and returns how many of each. It keeps
 // nothing: the rest, also after an error, is for whoever the connection is handed over to, who will meet that error again. It is for the loop's
 // goroutine, while the loop owns the connection and nothing is pending; the file must be one that is in memory.
 func (c *Conn) SendFileNow(b []byte, fd int, n int64) (sent int, moved int64) {
 	sent, _ = c.loop.sys.writeMore(c.fd, b)
 	sent = max(sent, 0)
 	if sent == len(b) {
-		part, _ := c.loop.sys.sendfile(c.fd, fd, 0, int(min(n, sendAtOnce)))
+		part, _ := c.loop.sys.sendfile(c.fd, fd, 0, int(min(n, nowAtMost)))
 		moved = int64(max(part, 0))
 	}
 	c.sent += int64(sent) + moved

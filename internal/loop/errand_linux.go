@@ -21,6 +21,7 @@ import (
 //	           moveFile: what can be done is done                                none, and the owner is told
 
 const (
+	nowAtMost    = 256 << 10      // bytes of a file that leave at once; for more the others are not to wait
 	moveAtOnce   = 2 << 20        // bytes of one file, before the others have had their turn
 	lookAhead    = 2 * moveAtOnce // for how much of a file one look at its end tells that it is in memory
 	filesTime    = int64(500e3)   // nanoseconds of a turn for files; who asks for something small waits meanwhile

@@ -128,6 +128,28 @@ func TestSendFileLater(t *testing.T) {
 	}
 }
 
+// However much a client would take, the others wait for no more than a piece of a file at once.
+func TestSendFileNowIsBounded(t *testing.T) {
+	f, text := numbers(t, moreThanBuffers)
+	asked := make(chan int, 1)
+	k := &fileFaults{onSend: func(_ int, send func(int) (int, error), n int) (int, error) {
+		asked <- n
+		return send(n)
+	}}
+	_, addr := startWith(t, &hub{prepare: func(s *echo) {
+		s.onInput = func([]byte) {
+			s.c.SendFileNow([]byte("head:"), int(f.Fd()), moreThanBuffers)
+			s.c.Close()
+		}
+	}}, k)
+	c := dial(t, addr)
+	send(t, c, "f\n")
+	got, err := io.ReadAll(c)
+	if n := within(t, asked, "the file"); n != nowAtMost || !bytes.HasPrefix(append([]byte("head:"), text...), got) || err != nil {
+		t.Errorf("%d bytes are to be sent at once, the client gets %d, %v", n, len(got), err)
+	}
+}
+
 // What the loop cannot do without waiting, or that fails, is left to somebody else, who is told how far it came: whatever the call at which that is found.
 func TestWhatIsLeftOfAFile(t *testing.T) {
 	const size = moreThanBuffers

@@ -119,7 +119,7 @@ func (g *gate) wait(timeout int) (int, error) {
 	if d := deadline.Sub(g.deadline); d < 0 || d > deadlineSlack {
 		g.deadline = deadline
 		if err := g.file.SetReadDeadline(deadline); err != nil {
-			return 0, err
+			return 0, g.fail(err)
 		}
 	}
 	g.n, g.err = 0, nil
@@ -128,9 +128,15 @@ func (g *gate) wait(timeout int) (int, error) {
 		g.deadline = time.Unix(0, 0) // which is over
 		return 0, nil
 	case err != nil:
-		return 0, err
+		return 0, g.fail(err)
 	}
 	return g.n, g.err
+}
+
+// fail has the loop do without the gate from now on, for the reason that it returns.
+func (g *gate) fail(err error) error {
+	g.conn, g.quiet = nil, false
+	return err
 }
 
 // pollNow returns the events that there are. The runtime is not told of it, since it does not wait.

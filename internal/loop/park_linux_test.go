@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"io"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -90,13 +91,9 @@ func TestQuietLoopUnderStress(t *testing.T) {
 					return
 				}
 				got := make([]byte, len(line))
-				for at := 0; at < len(got); {
-					n, err := c.Read(got[at:])
-					if err != nil {
-						t.Errorf("%q is not answered: %v", line, err)
-						return
-					}
-					at += n
+				if _, err := io.ReadFull(c, got); err != nil {
+					t.Errorf("%q is not answered: %v", line, err)
+					return
 				}
 				if string(got) != line {
 					t.Errorf("%q is answered by %q", line, got)
@@ -109,18 +106,28 @@ func TestQuietLoopUnderStress(t *testing.T) {
 	turns(t, g)
 }
 
-// Without a gate a loop does its work all the same.
+// Without a gate, or when it fails, a loop does its work all the same.
 func TestLoopWithoutAGate(t *testing.T) {
-	g, addr := startTCP(t, &hub{})
-	onLoop(t, g, func(l *Loop) { l.gate.conn = nil })
-	c := dial(t, addr)
-	for range 5 {
-		send(t, c, "line\n")
-		expect(t, c, "line\n")
-		time.Sleep(2 * time.Duration(longWait))
-	}
-	if isQuiet(t, g) {
-		t.Error("it parks")
+	for name, spoil := range map[string]func(t *testing.T, g *Group){
+		"without": func(t *testing.T, g *Group) { onLoop(t, g, func(l *Loop) { l.gate.conn = nil }) },
+		"it fails": func(t *testing.T, g *Group) {
+			becomeQuiet(t, g)
+			onLoop(t, g, func(l *Loop) { l.gate.close() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, addr := startTCP(t, &hub{})
+			spoil(t, g)
+			c := dial(t, addr)
+			for range 5 {
+				send(t, c, "line\n")
+				expect(t, c, "line\n")
+				time.Sleep(2 * time.Duration(longWait))
+			}
+			if isQuiet(t, g) {
+				t.Error("it parks")
+			}
+		})
 	}
 }
 
