@@ -15,14 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileFaults is a kernel that does as it is told with files.
+// fileFaults is a kernel that does as it is told with files, and has a clock that it is asked for the time by: what takes long on a
+// machine that is busy is not to be taken for a slow disk.
 type fileFaults struct {
 	kernel
 	onSend   func(call int, send func(n int) (int, error), n int) (int, error) // nil is as usual
 	onCached func(call int) bool                                               // likewise
 	sends    atomic.Int64
 	looks    atomic.Int64
+	time     atomic.Int64
 }
+
+func (k *fileFaults) clock() int64 { return k.time.Add(int64(time.Microsecond)) }
 
 func (k *fileFaults) sendfile(out, in int, offset int64, n int) (int, error) {
 	return k.send(func(n int) (int, error) { return k.kernel.sendfile(out, in, offset, n) }, n)
@@ -45,11 +49,11 @@ func (k *fileFaults) cached(fd int, offset int64) bool {
 	return (k.onCached == nil || k.onCached(call)) && k.kernel.cached(fd, offset)
 }
 
-// startWith is startTCP with another kernel.
-func startWith(t *testing.T, h *hub, sys system) (*Group, string) {
+// startWith is startTCP with another kernel, and its clock.
+func startWith(t *testing.T, h *hub, k *fileFaults) (*Group, string) {
 	t.Helper()
 	fd, addr := listenTCP(t)
-	return start(t, Config{Sockets: []int{fd}, system: sys}, h), addr
+	return start(t, Config{Sockets: []int{fd}, system: k, Clock: k.clock}, h), addr
 }
 
 // allNumbers are lines that tell where they stand.
@@ -111,7 +115,7 @@ func TestSendFileLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, text := numbers(t, size)
 			told := make(chan sentFile, 2)
-			_, addr := startTCP(t, &hub{prepare: fileSession(f, int64(size), told)})
+			_, addr := startWith(t, &hub{prepare: fileSession(f, int64(size), told)}, new(fileFaults))
 			c := dial(t, addr)
 			for n := range 2 {
 				send(t, c, "f\n")
@@ -174,7 +178,7 @@ func TestWhatIsLeftOfAFile(t *testing.T) {
 		"slow disk": func(k *fileFaults, at int) {
 			k.onSend = func(call int, send func(int) (int, error), n int) (int, error) {
 				if call == at {
-					time.Sleep(time.Duration(slowSend) + time.Millisecond)
+					k.time.Add(slowSend)
 				}
 				return send(n)
 			}
