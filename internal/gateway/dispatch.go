@@ -156,12 +156,17 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 	begun := w.begunOf(flight)
 	for i, tk := range flight {
 		tk.loseSlot(w)
-		if i < begun || tk.unwanted || tk.again || p.ended {
+		switch {
+		case i < begun:
+			tk.beganBeforeLocked(p.now())
 			failed = append(failed, tk)
-			continue
+		case tk.unwanted || tk.again || p.ended:
+			tk.took = neverBegun
+			failed = append(failed, tk)
+		default:
+			tk.stage, tk.worker, tk.took, tk.again = queued, nil, 0, true
+			again = append(again, tk)
 		}
-		tk.stage, tk.worker, tk.took, tk.again = queued, nil, 0, true
-		again = append(again, tk)
 	}
 	p.queue.unshift(again)
 	if len(again) > 0 {
@@ -346,9 +351,12 @@ func (p *pool) find(w *worker, id uint32) *ticket {
 
 // beganLocked notes how long the worker has been at tk whose answer begins to arrive. What was answered together counts as begun
 // together.
-func (tk *ticket) beganLocked() {
-	if w := tk.worker; tk.took == 0 {
-		tk.took = max(w.received-w.sinceLocked(tk), 1)
+func (tk *ticket) beganLocked() { tk.beganBeforeLocked(tk.worker.received) }
+
+// beganBeforeLocked notes how long tk's worker had been at it at now, unless that is known already.
+func (tk *ticket) beganBeforeLocked(now time.Duration) {
+	if tk.took == 0 {
+		tk.took = max(now-tk.worker.sinceLocked(tk), neverBegun)
 	}
 }
 
@@ -466,7 +474,7 @@ func (p *pool) expire() {
 	now := p.now()
 	for p.queue.len() > 0 && now-p.queue.front().since >= p.patience {
 		tk := p.queue.pop()
-		tk.stage = answered
+		tk.stage, tk.took = answered, neverBegun
 		late = append(late, tk)
 	}
 	p.expired += int64(len(late))
@@ -493,7 +501,7 @@ func (p *pool) end() {
 	var all []*ticket
 	for p.queue.len() > 0 {
 		tk := p.queue.pop()
-		tk.stage = answered
+		tk.stage, tk.took = answered, neverBegun
 		all = append(all, tk)
 	}
 	p.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"highball"
 	"highball/internal/gateway"
@@ -36,7 +37,56 @@ func TestPhasesOfAnApplication(t *testing.T) {
 			t.Errorf("%d %s", got.Status, got.Body)
 		}
 	}
-	servertest.Eventually(t, "three lines", func() bool { return strings.Count(log.String(), "\n") == 3 })
+	wantPhases(t, log, map[string]string{"/wait": "app", "/text": "queue", "/echo": "queue"})
+}
+
+// What a request waits for a worker in vain is in the phase queue, too.
+func TestPhasesOfRefusedRequests(t *testing.T) {
+	log := new(servertest.Log)
+	r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json"}, gateway.Config{QueueDeadline: 200 * time.Millisecond})
+	gate := filepath.Join(t.TempDir(), "gate")
+	busy := r.Dial(t)
+	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
+	r.runningAt(t, "/wait?"+gate)
+	for _, waiting := range []string{"GET /text HTTP/1.1\r\nHost: test\r\n\r\n", "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"} {
+		late := r.Dial(t)
+		late.Send(waiting)
+		if got := late.Receive("GET"); got.Status != 503 {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	busy.Receive("GET")
+	wantPhases(t, log, map[string]string{"/wait": "app", "/text": "queue", "/echo": "queue"})
+}
+
+// So is what it waits for one that then dies of it.
+func TestPhasesOfADeadlyRequest(t *testing.T) {
+	log := new(servertest.Log)
+	r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json"}, gateway.Config{})
+	gate := filepath.Join(t.TempDir(), "gate")
+	busy, deadly := r.Dial(t), r.Dial(t)
+	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
+	r.runningAt(t, "/wait?"+gate)
+	deadly.Send("GET /die HTTP/1.1\r\nHost: test\r\n\r\n")
+	servertest.Eventually(t, "it waits", func() bool { return r.app.InFlight() == 2 })
+	servertest.Eventually(t, "time passes", passes(100))
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := deadly.Receive("GET"); got.Status != 502 {
+		t.Errorf("%d %s", got.Status, got.Body)
+	}
+	wantPhases(t, log, map[string]string{"/wait": "app", "/die": "queue"})
+}
+
+// wantPhases fails the test unless the log comes to have a line for each path, and nothing else, that says that most of the time was spent in
+// the phase.
+func wantPhases(t *testing.T, log *servertest.Log, most map[string]string) {
+	t.Helper()
+	servertest.Eventually(t, "all lines", func() bool { return strings.Count(log.String(), "\n") >= len(most) })
 	for line := range strings.Lines(log.String()) {
 		var l struct {
 			Target   string
@@ -46,13 +96,14 @@ func TestPhasesOfAnApplication(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatal(err)
 		}
-		most := "queue"
-		if strings.HasPrefix(l.Target, "/wait") {
-			most = "app"
+		path, _, _ := strings.Cut(l.Target, "?")
+		if want := most[path]; l.Duration < 0.02 || l.Phases[want] < 0.8*l.Duration {
+			t.Errorf("%s took %fs, most of it not in %q: %v", l.Target, l.Duration, want, l.Phases)
 		}
-		if l.Duration < 0.02 || l.Phases[most] < 0.8*l.Duration {
-			t.Errorf("%s took %fs, most of it not in %s: %v", l.Target, l.Duration, most, l.Phases)
-		}
+		delete(most, path)
+	}
+	if len(most) > 0 {
+		t.Errorf("no line for %v", most)
 	}
 }
 

@@ -45,7 +45,7 @@ type ticket struct {
 	id        uint32
 	since     time.Duration // when it came
 	sent      time.Duration // when it was given to the worker
-	took      time.Duration // from when the worker began, as far as is known, until its answer began
+	took      time.Duration // from when the worker began, as far as is known, until its answer began; 0 while that is not known
 	streamed  time.Duration // when its answer began, of one that is sent as it is made
 	looked    bool          // it was slow, and it was looked where it is
 	slowStack string        // what was seen then
@@ -65,6 +65,9 @@ const (
 	streaming
 	answered
 )
+
+// neverBegun is what took says of a request that no worker has begun with: all it did was wait.
+const neverBegun = time.Nanosecond
 
 // answer is what became of a request: one of file, spool, err, and else head with body.
 type answer struct {
