@@ -168,7 +168,8 @@ func (o *httpOrigin) setClient(netip.AddrPort) {} // nobody else is to know
 
 func (o *httpOrigin) context() context.Context { return o.req.Context() }
 
-func (o *httpOrigin) took(time.Duration) {} // nor does it measure phases
+func (o *httpOrigin) took(time.Duration)   {} // nor does it measure phases
+func (o *httpOrigin) waited(time.Duration) {}
 
 func (o *httpOrigin) hold()  {} // nobody else looks
 func (o *httpOrigin) letGo() {}

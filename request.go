@@ -50,6 +50,7 @@ type origin interface {
 	hold()
 	letGo()
 	took(d time.Duration)
+	waited(d time.Duration)
 }
 
 // Method returns the request's method, such as "GET". Methods are case-sensitive (RFC 9110, section 9.1).
@@ -185,6 +186,10 @@ func (r *Request) OnDeadline(report func()) { r.origin.onDeadline(report) }
 // Took says that it took d to make the answer, or its beginning. What was before that was waiting for somebody to make it: for the logs,
 // the phase queue and not app.
 func (r *Request) Took(d time.Duration) { r.origin.took(d) }
+
+// Waited says that d of the time in Serve, before anything of the answer was written, was waiting for somebody to make it: for the logs, the phase
+// queue and not app. It adds to what was said before.
+func (r *Request) Waited(d time.Duration) { r.origin.waited(d) }
 
 // PathValue returns the value of the named wildcard of the pattern that matched, or "".
 func (r *Request) PathValue(name string) string {

@@ -429,6 +429,12 @@ func (x *exchange) took(d time.Duration) {
 	}
 }
 
+func (x *exchange) waited(d time.Duration) {
+	if x.timing.running() {
+		x.timing.waited(d)
+	}
+}
+
 func (x *exchange) hold() {
 	if x.link != nil { // else it is the loop that looks
 		x.conn.expiry.Lock()

@@ -100,6 +100,10 @@ func TestPhasesAreExact(t *testing.T) {
 				clock.pass(1)
 			case "/took":
 				r.Took(5 * time.Millisecond)
+			case "/waited":
+				r.Waited(4 * time.Millisecond)
+				clock.pass(10)
+				r.Waited(3 * time.Millisecond)
 			case "/stream":
 				_, err := w.WriteString("first")
 				err = errors.Join(err, w.Flush())
@@ -145,6 +149,7 @@ func TestPhasesAreExact(t *testing.T) {
 			c.Receive("POST")
 		}, "map[app:21 body:9]"},
 		{"waiting that the handler tells of", func(c *servertest.Client) { c.Get("/took") }, "map[app:5 queue:15]"},
+		{"waiting that it tells of as it goes on", func(c *servertest.Client) { c.Get("/waited") }, "map[app:23 queue:7]"},
 		{"a stream", func(c *servertest.Client) { c.Get("/stream") }, "map[app:20 stream:30]"},
 		{"a client that takes its time", func(c *servertest.Client) {
 			c.Send(get("/send", ""))

@@ -176,25 +176,25 @@ func (c *CGI) step(name string) error {
 }
 
 // enter has the caller wait until it may start a process, which it must call leave for.
-func (c *CGI) enter(ctx context.Context) error {
+func (c *CGI) enter(ctx context.Context) (waited time.Duration, err error) {
 	select {
 	case <-c.stopping:
-		return &highball.Error{Status: 503, Err: errCGIStopping}
+		return 0, &highball.Error{Status: 503, Err: errCGIStopping}
 	default:
 	}
 	turn, ok := c.places.take()
 	switch {
 	case !ok:
-		return &highball.Error{Status: 503, Err: errManyScripts}
+		return 0, &highball.Error{Status: 503, Err: errManyScripts}
 	case turn == nil:
-		return nil
+		return 0, nil
 	}
+	began := time.Now()
 	patience := time.NewTimer(c.cfg.QueueDeadline)
 	defer patience.Stop()
-	var err error
 	select {
 	case <-turn:
-		return nil
+		return time.Since(began), nil
 	case <-patience.C:
 		err = &highball.Error{Status: 503, Err: errNoProcess}
 	case <-c.stopping:
@@ -203,7 +203,7 @@ func (c *CGI) enter(ctx context.Context) error {
 		err = context.Cause(ctx)
 	}
 	c.places.giveUp(turn)
-	return err
+	return time.Since(began), err
 }
 
 func (c *CGI) leave() { c.places.leave() }

@@ -305,7 +305,8 @@ func testCGIQueueDeadline(t *testing.T, w way) {
 	marks := t.TempDir()
 	cfg := w.config(t, map[string]string{"stuck": stuckScript(marks)})
 	cfg.MaxProcesses, cfg.QueueDeadline = 1, 50*time.Millisecond
-	s := serveCGI(t, servertest.Goroutine, &highball.Server{}, cfg)
+	log := new(servertest.Log)
+	s := serveCGI(t, servertest.Goroutine, &highball.Server{AccessLog: log, AccessFormat: "{status} {phase.queue} {phase.app}"}, cfg)
 	first := s.Dial(t)
 	first.Send("GET /cgi-bin/stuck HTTP/1.1\r\nHost: t\r\n\r\n")
 	servertest.Eventually(t, "the script runs", func() bool {
@@ -316,6 +317,12 @@ func testCGIQueueDeadline(t *testing.T, w way) {
 		t.Errorf("got %+v", r)
 	}
 	s.awaitLog(t, errNoProcess.Error())
+	var status int
+	var queue, app float64
+	servertest.Eventually(t, "a line", func() bool { return strings.HasSuffix(log.String(), "\n") })
+	if _, err := fmt.Sscan(log.String(), &status, &queue, &app); err != nil || status != 503 || queue < 0.05 || app < 0 {
+		t.Errorf("what waited for a process in vain is told of as %q, %v", log, err)
+	}
 }
 
 // orphanVariable has the test binary be a server that is killed.

@@ -90,7 +90,9 @@ func (h *cgiHandler) answer(w *highball.Response, r, body *highball.Request, e *
 	}
 	e.contentLength = in.length
 	ctx := r.Context()
-	if err := h.cgi.enter(ctx); err != nil {
+	waited, err := h.cgi.enter(ctx)
+	r.Waited(waited)
+	if err != nil {
 		return nil, err
 	}
 	run, err := h.cgi.start(ctx, s, e, args, in.file)
