@@ -268,6 +268,32 @@ func (s *Shard) memory() (n int) {
 	return n + cap(s.filling.text)
 }
 
+// The writer is woken for several buffers together, and at once when they are that many.
+func TestAccessLogWakesTheWriterSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		log := NewAccessLog(&out, Common, 1, nil)
+		defer log.Close()
+		s, began, lines := log.Shard(0), time.Now(), 0
+		for s.waitingBytes() < worthWaking-bufferSize-bufferSlack {
+			s.Append(numbered(lines))
+			lines++
+		}
+		synctest.Wait()
+		if n := len(out.String()); n > 0 {
+			t.Errorf("the writer was woken for %d bytes", n)
+		}
+		for s.waitingBytes() >= worthWaking/2 && lines < 100_000 {
+			s.Append(numbered(lines))
+			lines++
+			synctest.Wait()
+		}
+		if n := len(out.String()); n < worthWaking || time.Since(began) > 0 {
+			t.Errorf("%d bytes are written after %v", n, time.Since(began))
+		}
+	})
+}
+
 // A writer that is late now and then, as any is on a processor that is busy, costs no line, and the memory that it has cost is given back.
 func TestAccessLogOfLateWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // Two are enough for a writer that keeps up. One that is late, since the disk or
 // the processor had something else to do for some milliseconds, finds as many
 // as mostHeld allows. Beyond that an appender drops its line, because the
-// alternatives are to wait for the disk or to grow without bound.
+// alternatives are to wait for the disk or to grow without bound. The writer is
+// not woken for each buffer, but for some together.
 //
 // A request of the access log waits on the shard's stage, from which lines come
 // into the buffer many at a time (stage.go): when the stage is full, by the
@@ -33,6 +34,11 @@ const (
 
 	// bufferSize is the length from which on a buffer is full.
 	bufferSize = 64 << 10
+
+	// worthWaking is how many bytes of a shard wait for the writer before it is
+	// woken for them, which costs as much as to write 64 KiB. A processor that does
+	// nothing else fills them in 10 ms; fewer wait for the timer.
+	worthWaking = 256 << 10
 
 	// mostHeld is how many bytes of a shard wait for the writer before a further
 	// buffer is not handed over. A processor that does nothing else can fill it in

@@ -113,7 +113,7 @@ func (s *lineShard) yieldLocked() {
 func (s *lineShard) handOverIfFullLocked() {
 	if len(s.filling.text) >= bufferSize && s.held < mostHeld {
 		s.handOverLocked()
-		s.untold = true
+		s.untold = s.held >= worthWaking
 	}
 }
 
