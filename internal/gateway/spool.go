@@ -15,11 +15,18 @@ const (
 	spoolFile      = 64 << 20  // size from which on it begins another file
 	spoolPiece     = 4 << 20   // bytes of a file that are sent at once
 	spoolHighWater = 1 << 30   // bytes that are so many that its producer is to pause
+	spoolBehind    = 512 << 10 // bytes on their way to a file that are so many, since the disk is slow
 )
 
 // spool holds what a worker has produced of a response and the client has not taken yet, so that the worker is free for
 // the next request: in memory, and beyond that in files without names. One goroutine puts bytes in, the
-// event loop that hears of the worker, and one sends them; abandon may be called by any.
+// event loop that hears of the worker, and one sends them; abandon may be called by any. Since a loop must not wait for a disk,
+// a third one writes to files, as long as there is something to be written:
+//
+//	storing  left by                                               to
+//	no       put, of what is not to stay in memory                 yes
+//	yes      the goroutine: all is in a file, or nobody wants it,  no
+//	         or it cannot be stored, with which the response ends
 //
 // A file is only ever appended to, and it is closed once it was sent: what the system sends from a file it does not copy,
 // so that bytes written over those before would reach a client that has not acknowledged the old ones.
@@ -36,10 +43,13 @@ type spool struct {
 	spare     []byte     // a buffer for mem
 	taken     int        // bytes of memory that the consumer is sending
 	files     []*spoolPart
-	waiting   int64 // bytes put and not sent
-	paused    bool  // full was called with true last
+	behind    []byte // bytes that are younger than those in files, and are to be stored there
+	storing   bool   // a goroutine is at it
+	waiting   int64  // bytes put and not sent
+	paused    bool   // full was called with true last
 	ended     bool
 	err       error // the end's
+	failure   error // why something was not stored, which is the end's error then
 	abandoned bool
 	consuming bool // writeTo will free the files
 }
@@ -50,52 +60,121 @@ type spoolPart struct {
 	written, sent int64
 }
 
-// newSpool returns an empty spool. full is called with true when so much waits for the client that the producer should
+// behindBuffers are those for spool.behind that nobody uses.
+var behindBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, spoolBehind)
+	return &b
+}}
+
+// newSpool returns an empty spool. full is called with true when so much waits for the client, or for the disk, that the producer should
 // pause, and with false when that has passed, on whichever goroutine saw it. The spool is locked then: full
 // must not use it, nor block.
 func newSpool(full func(bool)) *spool {
 	return &spool{full: full, memory: spoolMemory, file: spoolFile, highWater: spoolHighWater, wake: make(chan struct{}, 1)}
 }
 
-// put adds a copy of p. It does not wait for the client. After end, abandon or an error it drops p. An error means that
-// p cannot be stored: the response ends before it, and the consumer will get the error, too.
+// put adds a copy of p. It waits neither for the client nor for a disk. After end, abandon or an error it drops p. An error means that
+// p, or what was put before it, cannot be stored: the response ends there, and the consumer will get the error, too.
 func (s *spool) put(p []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.abandoned || s.ended || len(p) == 0 {
-		return nil
-	}
-	if len(s.files) == 0 && s.taken+len(s.mem)+len(p) <= s.memory {
-		s.mem = append(s.mem, p...)
-	} else if err := s.storeLocked(p); err != nil {
-		s.ended, s.err = true, fmt.Errorf("cannot store the response until the client takes it: %w", err)
-		s.notify()
-		return s.err
+		return s.failure
 	}
 	s.waiting += int64(len(p))
-	if s.waiting >= s.highWater && !s.paused {
-		s.paused = true
-		s.full(true)
+	if len(s.files) == 0 && !s.storing && s.taken+len(s.mem)+len(p) <= s.memory {
+		s.mem = append(s.mem, p...)
+		s.notify()
+	} else {
+		if s.behind == nil {
+			s.behind = *behindBuffers.Get().(*[]byte)
+		}
+		s.behind = append(s.behind, p...)
+		if !s.storing {
+			s.storing = true
+			go s.store()
+		}
 	}
-	s.notify()
+	s.throttleLocked()
 	return nil
 }
 
-// storeLocked appends p to the last file, or to a new one.
-func (s *spool) storeLocked(p []byte) error {
-	if len(s.files) == 0 || s.files[len(s.files)-1].written >= s.file {
-		f, err := s.scratch.create()
-		if err != nil {
-			return err
+// throttleLocked has the producer pause, or go on.
+func (s *spool) throttleLocked() {
+	switch late := len(s.behind) >= spoolBehind; {
+	case !s.paused && !s.abandoned && (late || s.waiting >= s.highWater):
+		s.paused = true
+		s.full(true)
+	case s.paused && (s.abandoned || !late && s.waiting <= s.highWater/4*3):
+		s.paused = false
+		s.full(false)
+	}
+}
+
+// store writes what is behind to files, until there is nothing more.
+func (s *spool) store() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.behind) > 0 && !s.abandoned && s.failure == nil {
+		b := s.behind
+		s.behind = nil
+		s.throttleLocked()
+		s.storeLocked(b)
+		if cap(b) <= 2*spoolBehind {
+			b = b[:0]
+			behindBuffers.Put(&b)
 		}
-		s.files = append(s.files, &spoolPart{f: f})
+		s.notify()
 	}
-	last := s.files[len(s.files)-1]
-	if _, err := last.f.WriteAt(p, last.written); err != nil {
-		return err
+	s.storing, s.behind = false, nil
+	s.closeSentLocked()
+	if s.abandoned && !s.consuming {
+		s.freeLocked()
 	}
-	last.written += int64(len(p))
-	return nil
+	s.notify()
+}
+
+// storeLocked appends p to the last file, or to a new one, and gives up the lock meanwhile.
+func (s *spool) storeLocked(p []byte) {
+	var part *spoolPart
+	if n := len(s.files); n > 0 && s.files[n-1].written < s.file {
+		part = s.files[n-1]
+	}
+	s.mu.Unlock()
+	fresh := part == nil
+	var err error
+	if fresh {
+		part = new(spoolPart)
+		part.f, err = s.scratch.create()
+	}
+	if err == nil {
+		_, err = part.f.WriteAt(p, part.written)
+	}
+	s.mu.Lock()
+	if err == nil && !s.abandoned {
+		part.written += int64(len(p))
+		if fresh {
+			s.files = append(s.files, part)
+			s.closeSentLocked()
+		}
+		return
+	}
+	if fresh && part.f != nil {
+		_ = part.f.Close() // nobody wants its contents
+	}
+	if !s.abandoned {
+		s.failure = fmt.Errorf("cannot store the response until the client takes it: %w", err)
+		s.ended, s.err = true, s.failure
+	}
+}
+
+// closeSentLocked closes the files of which everything was sent, and to which nothing is being written.
+func (s *spool) closeSentLocked() {
+	for len(s.files) > 0 && s.files[0].sent == s.files[0].written && !(s.storing && len(s.files) == 1) {
+		_ = s.files[0].f.Close()
+		s.files[0] = nil
+		s.files = s.files[1:]
+	}
 }
 
 // end tells that no more will be put. The consumer gets err when it has sent everything. The first end counts.
@@ -114,13 +193,10 @@ func (s *spool) abandon() {
 	defer s.mu.Unlock()
 	s.abandoned = true
 	s.notify()
-	if !s.consuming {
+	if !s.consuming && !s.storing {
 		s.freeLocked()
 	}
-	if s.paused {
-		s.paused = false
-		s.full(false)
-	}
+	s.throttleLocked()
 }
 
 // notify wakes the consumer.
@@ -159,7 +235,7 @@ func (s *spool) writeTo(ctx context.Context, w *highball.Response) error {
 					return err
 				}
 			}
-			return s.err // which does not change any more
+			return s.err // which does not change any more, as nothing is being stored
 		case foundAbandoned:
 			return highball.ErrAbort
 		case foundNothing:
@@ -227,9 +303,11 @@ func (s *spool) next() (batch, found) {
 		s.mem, s.spare = s.spare[:0], nil
 		s.taken = len(b.bytes)
 		return b, foundBatch
-	case len(s.files) > 0:
+	case len(s.files) > 0 && s.files[0].sent < s.files[0].written:
 		part := s.files[0]
 		return batch{part: part, offset: part.sent, n: min(part.written-part.sent, spoolPiece)}, foundBatch
+	case s.storing:
+		return batch{}, foundNothing
 	case s.ended:
 		return batch{}, foundEnd
 	}
@@ -244,14 +322,10 @@ func (s *spool) sent(b batch) (caughtUp bool) {
 	s.waiting -= b.n
 	if b.part == nil {
 		s.spare, s.taken = b.bytes, 0
-	} else if b.part.sent += b.n; b.part.sent == b.part.written {
-		_ = b.part.f.Close() // everything in it was sent
-		s.files[0] = nil
-		s.files = s.files[1:]
+	} else {
+		b.part.sent += b.n
+		s.closeSentLocked()
 	}
-	if s.paused && s.waiting <= s.highWater/4*3 {
-		s.paused = false
-		s.full(false)
-	}
+	s.throttleLocked()
 	return s.waiting == 0 && !s.ended
 }

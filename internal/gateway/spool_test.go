@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,6 +71,26 @@ func serveSpool(t *testing.T, d servertest.Driver, s *spool) (body string, err e
 		t.Error("the client does not see the end")
 	}
 	return body, err
+}
+
+// settle waits until what was put is stored, or cannot be.
+func (s *spool) settle(t *testing.T) {
+	t.Helper()
+	servertest.Eventually(t, "all is stored", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.storing
+	})
+}
+
+// settling waits until what was put is being stored.
+func (s *spool) settling(t *testing.T) {
+	t.Helper()
+	servertest.Eventually(t, "the disk is at work", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.behind == nil
+	})
 }
 
 func neverFull(t *testing.T) func(bool) {
@@ -241,6 +262,7 @@ func TestSpoolAbandoned(t *testing.T) {
 		if err := s.put([]byte(pattern(600))); err != nil {
 			t.Fatal(err)
 		}
+		s.settle(t)
 	}
 	put()
 	put()
@@ -297,10 +319,86 @@ func TestSpoolConsumerIsWoken(t *testing.T) {
 	})
 }
 
+// A disk that is slow keeps the producer waiting by full only, and only when much is to be written.
+func TestSpoolOnASlowDisk(t *testing.T) {
+	disk := make(chan struct{})
+	watched := &watchedScratch{create: func() (*os.File, error) {
+		<-disk
+		return new(scratch).create()
+	}}
+	calls := make(chan bool, 10)
+	s := newSpool(func(full bool) { calls <- full })
+	s.scratch, s.memory = watched.scratch(), 100
+	body := pattern(spoolBehind)
+	put := func(n int) {
+		t.Helper()
+		if err := s.put([]byte(body[:n])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(200)
+	s.settling(t)
+	put(spoolBehind - 1)
+	if len(calls) > 0 {
+		t.Error("full was called though there is room")
+	}
+	put(1)
+	if len(calls) != 1 || !<-calls {
+		t.Error("full was not called, or not with true")
+	}
+	s.end(nil)
+	close(disk)
+	if got, err := serveSpool(t, servertest.Loop, s); got != body[:200]+body[:spoolBehind-1]+body[:1] || err != nil {
+		t.Errorf("the client gets %d bytes, %v", len(got), err)
+	}
+	if len(calls) != 1 || <-calls {
+		t.Error("full was not called again, or not with false")
+	}
+	if _, open := watched.count(); open > 0 {
+		t.Errorf("%d files are open", open)
+	}
+}
+
+// What was abandoned while the disk was at work is dropped when that is done.
+func TestSpoolAbandonedOnASlowDisk(t *testing.T) {
+	for name, before := range map[string]int{"the first file": 0, "another file": 1} {
+		disk := make(chan struct{}, 1)
+		watched := &watchedScratch{create: func() (*os.File, error) {
+			<-disk
+			return new(scratch).create()
+		}}
+		s := newSpool(neverFull(t))
+		s.scratch, s.memory, s.file = watched.scratch(), 0, 1
+		put := func() {
+			t.Helper()
+			if err := s.put([]byte("something")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range before {
+			disk <- struct{}{}
+			put()
+			s.settle(t)
+		}
+		put()
+		s.settling(t)
+		s.abandon()
+		put()
+		if _, open := watched.count(); open != before {
+			t.Errorf("%s: %d files are open while one is made", name, open)
+		}
+		disk <- struct{}{}
+		s.settle(t)
+		if made, open := watched.count(); made != before+1 || open > 0 {
+			t.Errorf("%s: %d files made, %d open", name, made, open)
+		}
+	}
+}
+
 // A client that leaves while it has not got everything leaves nothing behind.
 func TestSpoolOfClientThatLeaves(t *testing.T) {
 	watched := new(watchedScratch)
-	s := newSpool(neverFull(t))
+	s := newSpool(func(bool) {})
 	s.scratch = watched.scratch()
 	h := newSpoolHandler()
 	c := servertest.New(t, servertest.Loop, &highball.Server{Handler: h}).Dial(t)
@@ -319,6 +417,7 @@ func TestSpoolOfClientThatLeaves(t *testing.T) {
 	if err := <-h.errs; err == nil {
 		t.Error("the consumer has noticed nothing")
 	}
+	s.settle(t)
 	if _, open := watched.count(); open > 0 {
 		t.Errorf("%d files are open", open)
 	}
@@ -345,15 +444,18 @@ func TestSpoolFiles(t *testing.T) {
 		}
 		s.sent(b)
 	}
-	for range 19 {
-		if err := s.put([]byte(pattern(50))); err != nil {
+	put := func(n int) {
+		t.Helper()
+		if err := s.put([]byte(pattern(n))); err != nil {
 			t.Fatal(err)
 		}
+		s.settle(t)
+	}
+	for range 19 {
+		put(50)
 	}
 	expect("below the high water", 10, 10, "[]")
-	if err := s.put([]byte(pattern(50))); err != nil {
-		t.Fatal(err)
-	}
+	put(50)
 	expect("at the high water", 10, 10, "[true]")
 	send()
 	send()
@@ -367,9 +469,7 @@ func TestSpoolFiles(t *testing.T) {
 	if _, found := s.next(); found != foundNothing {
 		t.Errorf("found %d", found)
 	}
-	if err := s.put([]byte("more")); err != nil {
-		t.Fatal(err)
-	}
+	put(4)
 	expect("more comes", 11, 1, "[true false]")
 	s.abandon()
 	expect("at the end", 11, 0, "[true false]")
