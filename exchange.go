@@ -394,12 +394,35 @@ func (x *exchange) see(start int) {
 	}
 }
 
-// seeBody keeps the first bytes of the body.
+// seesBody reports whether more of the body is to be kept.
+func (x *exchange) seesBody() bool {
+	return x.conn.srv.state.capture && x.link != nil && x.seenBody < seenSize
+}
+
+// seeBody keeps the first bytes of the body, in their chunk if they are sent in one.
 func (x *exchange) seeBody(p []byte) {
-	if x.conn.srv.state.capture && x.link != nil && x.seenBody < seenSize {
-		p = p[:min(len(p), seenSize-x.seenBody)]
-		x.seen, x.seenBody = append(x.seen, p...), x.seenBody+len(p)
+	if !x.seesBody() {
+		return
 	}
+	chunked := x.framing == h1.ChunkedBody && len(p) > 0
+	if chunked {
+		x.seen = h1.AppendChunkSize(x.seen, len(p))
+	}
+	p = p[:min(len(p), seenSize-x.seenBody)]
+	x.seen, x.seenBody = append(x.seen, p...), x.seenBody+len(p)
+	if chunked {
+		x.seen = append(x.seen, "\r\n"...)
+	}
+}
+
+// seeFile is seeBody for n bytes of a file from offset.
+func (x *exchange) seeFile(f *os.File, offset, n int64) {
+	if !x.seesBody() {
+		return
+	}
+	p := make([]byte, min(n, int64(seenSize-x.seenBody)))
+	read, _ := f.ReadAt(p, offset) // what cannot be read cannot be sent
+	x.seeBody(p[:read])
 }
 
 func (x *exchange) traceBody(p []byte) {
@@ -419,6 +442,7 @@ func (x *exchange) file(f *os.File, offset, n int64) error {
 	if err := x.sendBefore(); err != nil {
 		return err
 	}
+	x.seeFile(f, offset, n)
 	for n > 0 {
 		was := x.enter(observe.Send)
 		before := x.timing.spans[observe.Send]

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -92,7 +94,15 @@ func watched(t *testing.T, d servertest.Driver, srv *highball.Server) (*witness,
 func TestRecordsTellRouteWireAndTrace(t *testing.T) {
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	route := observe.NewRoutes(10).Of("example.org", "/a/")
-	large := strings.Repeat("l", 40<<10)
+	large := strings.Repeat("large ", 40<<10)[:40<<10]
+	file, err := os.Create(filepath.Join(t.TempDir(), "large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(large); err != nil {
+		t.Fatal(err)
+	}
 	h := inlineFunc{
 		inline: func(w *highball.Response, r *highball.Request) bool {
 			r.SetRoute(route)
@@ -109,9 +119,21 @@ func TestRecordsTellRouteWireAndTrace(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if r.Path() == "/large" {
+			switch r.Path() {
+			case "/large":
 				_, err = w.WriteString(large)
 				return err
+			case "/blocks":
+				for at := 0; at < len(large) && err == nil; at += 600 {
+					_, err = w.WriteString(large[at:min(len(large), at+600)])
+					err = errors.Join(err, w.Flush())
+				}
+				return err
+			case "/file":
+				w.SetContentLength(int64(len(large)))
+				return w.SendFile(file, 0, int64(len(large)))
+			case "/pieces":
+				return errors.Join(w.SendFile(file, 0, 600), w.SendFile(file, 600, int64(len(large)-600)))
 			}
 			_, err = w.Write(body)
 			return err
@@ -132,7 +154,10 @@ func TestRecordsTellRouteWireAndTrace(t *testing.T) {
 			{get("/inline", "traceparent: "+parent+"\r\n"+trace), "", "", "\r\n\r\ninline", 6, "a stack", "", ""},
 			{post("/echo", "Content-Length: 5\r\n", "hello"), post("/echo", "Content-Length: 5\r\n", ""), "hello", "\r\n\r\nhello", 5, "a stack", "", ""},
 			{post("/echo", "Content-Length: 3000\r\n", large[:3000]), "", large[:1024], "\r\n\r\n" + large[:1024], 3000, "a stack", "", ""},
-			{get("/large", ""), get("/large", ""), "", large[:1000], 40 << 10, "a stack", "", ""},
+			{get("/large", ""), get("/large", ""), "", large[:1024], 40 << 10, "a stack", "", ""},
+			{get("/blocks", ""), "", "", "\r\n\r\n258\r\n" + large[:600] + "\r\n258\r\n" + large[600:1024], 40 << 10, "a stack", "", ""},
+			{get("/file", ""), "", "", "\r\n\r\n" + large[:1024], 40 << 10, "a stack", "", ""},
+			{get("/pieces", ""), "", "", "\r\n\r\n258\r\n" + large[:600] + "\r\n1a8\r\n" + large[600:1024], 40 << 10, "a stack", "", ""},
 			{post("/echo", "Transfer-Encoding: chunked\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), "", "hello", "\r\n\r\nhello", 5, "a stack", "", ""},
 		} {
 			c.Send(test.request)

@@ -31,7 +31,7 @@ func TestWorkerArena(t *testing.T) {
 				{"/echo-yielded", 100_000, "HEAD END", true},
 				{"/echo-twice", 50_000, "SHARED", true},
 				{"/echo", slotSize - 100, "SHARED", true},
-				{"/echo", slotSize, "HEAD DATA END", true},
+				{"/echo", slotSize, "FILE", true},
 			} {
 				for n, s := range []slot{1, 7, arenaSlots} {
 					body := strings.Repeat(string("abc"[n]), test.size)

@@ -463,6 +463,9 @@ func (r *rig) answer() rigAnswer {
 		case rigFile:
 			a.offset, a.length = binary.LittleEndian.Uint64(f.body), int64(binary.LittleEndian.Uint64(f.body[8:]))
 			a.file = r.receiveDescriptor()
+			if a.offset == 0 && a.length >= 0 {
+				a.body = stored(r.t, a.file)
+			}
 		case rigShared:
 			a.shared = int(binary.LittleEndian.Uint32(f.body))
 		default:
@@ -472,6 +475,16 @@ func (r *rig) answer() rigAnswer {
 			return a
 		}
 	}
+}
+
+// stored returns what a temporary file of a worker has, and closes it.
+func stored(t testing.TB, f *os.File) string {
+	t.Helper()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // sendDescriptor sends the descriptor of f on DESC.

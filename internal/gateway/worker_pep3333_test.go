@@ -50,9 +50,10 @@ func TestWorkerResponses(t *testing.T) {
 		{path: "/no-content", kinds: "WHOLE", status: "204 No Content"},
 		{path: "/not-modified", kinds: "WHOLE", status: "304 Not Modified", headers: "Content-Length: 99"},
 
-		// A frame has at most 256 KiB, or 1 MiB of DATA.
-		{path: "/big-list", kinds: "HEAD DATA DATA DATA END", headers: plain, body: long},
-		{path: "/big-block", kinds: "HEAD DATA DATA DATA END", headers: "Content-Length: 3000000", body: long},
+		// More than 256 KiB go by a file, as far as they are known to be all.
+		{path: "/big-list", kinds: "FILE", headers: plain, body: long},
+		{path: "/big-block", kinds: "FILE", headers: "Content-Length: 3000000", body: long},
+		{path: "/big-blocks", kinds: "HEAD DATA DATA DATA END", headers: plain, body: long},
 
 		// write() sends at once, and what is returned follows.
 		{path: "/writes", kinds: "HEAD DATA DATA END", headers: plain, body: "written twice returned"},
@@ -86,6 +87,27 @@ func TestWorkerResponses(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWorkerWithoutFiles: what would go by a file goes by frames where no file can be made or written, of at most 256 KiB, or 1 MiB of DATA.
+func TestWorkerWithoutFiles(t *testing.T) {
+	long := strings.Repeat("x", 3000000)
+	for name, test := range map[string]struct{ before, temporary string }{
+		"no folder": {"/hello", "/nonexistent"},
+		"no room":   {"/limit-files", ""},
+	} {
+		r := readyRig(t, python3(t), rigConfig(t, "spec:app"), "TMPDIR="+test.temporary)
+		r.ask(rigReq{path: test.before})
+		before := r.ask(rigReq{path: "/descriptors"}).body
+		for _, path := range []string{"/big-list", "/big-block"} {
+			if a := r.ask(rigReq{path: path}); a.kinds != "HEAD DATA DATA DATA END" || a.body != long {
+				t.Errorf("%s, %s: %s, %d bytes", name, path, a.kinds, len(a.body))
+			}
+		}
+		if after := r.ask(rigReq{path: "/descriptors"}).body; after != before {
+			t.Errorf("%s: %s descriptors were open, now %s", name, before, after)
+		}
+	}
 }
 
 // TestWorkerFailures has what an application does wrong, and what is said of it.

@@ -29,6 +29,10 @@ func pythonWorkloads() []workload {
 			targets: []target{times(peerGranian, 1, "highball 1x"), times(peerGranianFour, 1, "highball 1x")},
 		},
 		{
+			name: "wsgi-1m", title: "1 MiB from a WSGI application, one worker", peers: served, reference: peerHighballWSGI,
+			app: application{target: "body1m:application", workers: 1}, path: "/", conns: conns, status: 200, size: 1 << 20, bulky: true,
+		},
+		{
 			name: "wsgi-echo", title: "100 KiB sent to a WSGI application and back, one worker", peers: served,
 			reference: peerHighballWSGI, app: application{target: "echo:application", workers: 1}, path: "/", conns: conns,
 			status: 200, upload: 100 << 10, size: 100 << 10,

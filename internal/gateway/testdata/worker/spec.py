@@ -173,6 +173,21 @@ def big_block(environ, start_response):
 
 
 @case
+def big_blocks(environ, start_response):
+    start_response('200 OK', PLAIN)
+    yield b'x' * 1000000
+    yield b'x' * 2000000
+
+
+@case
+def limit_files(environ, start_response):
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+    start_response('200 OK', PLAIN)
+    return [b'limited']
+
+
+@case
 def writes(environ, start_response):
     write = start_response('200 OK', PLAIN)
     write(b'')
