@@ -211,10 +211,9 @@ func (c *conn) interruptLater(why *interruption) {
 	x := c.x
 	answer := c.srv.interruptionAnswer(x, why)
 	c.ends(why.ending)
-	if p, ok := c.await.pending.(Sampled); ok {
-		x.req.stack = p.SlowStack()
-	}
+	x.req.sampled, _ = c.await.pending.(Sampled)
 	c.srv.recordInterrupted(c, x, why, answer)
+	x.req.sampled = nil
 	c.endAwait(why.cause)
 	x.head.Reset()
 	c.srv.state.giveExchange(c.keep(x, nil))

@@ -1,6 +1,7 @@
 package highball
 
 import (
+	"cmp"
 	"iter"
 	"strconv"
 	"strings"
@@ -166,8 +167,9 @@ func (s *Server) recordInterrupted(c *conn, x *exchange, why *interruption, answ
 		ID: c.requestID(), Remote: c.client(), User: x.req.edits.user, Host: x.req.head.Host.String(x.req.raw), Method: x.req.Method(), Target: x.req.Target(),
 		Minor: x.head.Minor, Status: why.status, Route: x.req.route, Stack: x.req.stack,
 	}
-	if f := x.req.sampled; f != nil && record.Stack == "" {
-		record.Stack = f()
+	var took time.Duration
+	if of := x.req.sampled; of != nil {
+		record.Stack, took = cmp.Or(record.Stack, of.SlowStack()), of.Took()
 	}
 	if s.state.capture {
 		record.Wire = &observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: answer}
@@ -177,6 +179,10 @@ func (s *Server) recordInterrupted(c *conn, x *exchange, why *interruption, answ
 	record.Spans[observe.Head] = time.Duration(x.begun - x.timing.began)
 	record.Spans[observe.App] = time.Duration(since - x.begun)
 	record.Spans[p] += time.Duration(now - since)
+	if waited := record.Spans[observe.App] - took; took > 0 && waited > 0 {
+		record.Spans[observe.App] -= waited
+		record.Spans[observe.Queue] += waited
+	}
 	s.tell(c, &record, x.timing.began, now)
 }
 

@@ -27,7 +27,7 @@ type Request struct {
 	route *observe.Route // what answers, for logs; others may look at it under hold
 	stack string         // see SetStack
 
-	sampled func() string // see OnInterruption; nil if there is none
+	sampled Sampled // see OnInterruption; nil if there is none
 
 	body   body
 	edits  edits

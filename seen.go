@@ -62,11 +62,11 @@ func (r *Request) SetStack(text string) {
 	r.origin.letGo()
 }
 
-// OnInterruption has f asked where the program was when the request had become slow, should the request be answered in the handler's place: for the record,
-// which the handler then has no hand in. f is called on an event loop and must not block.
-func (r *Request) OnInterruption(f func() (stack string)) {
+// OnInterruption has s asked how long the program has been at the request, and where it was when that had become slow, should the request be answered in
+// the handler's place: for the record, which the handler then has no hand in. Nothing else of s is used.
+func (r *Request) OnInterruption(s Sampled) {
 	r.origin.hold()
-	r.sampled = f
+	r.sampled = s
 	r.origin.letGo()
 }
 

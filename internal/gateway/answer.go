@@ -39,6 +39,7 @@ func tolerated(err error) error {
 func (tk *ticket) writeStream(w *highball.Response, r *highball.Request) error {
 	a := &tk.answer
 	r.OnDeadline(func() { tk.pool.abandon(tk, highball.ErrHandlerDeadline) })
+	r.OnInterruption(tk)
 	if a.head != nil {
 		a.head.apply(w)
 	}

@@ -4,6 +4,7 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,48 @@ func TestPhasesOfADeadlyRequest(t *testing.T) {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}
 	wantPhases(t, log, map[string]string{"/wait": "app", "/die": "queue"})
+}
+
+// Of a request that has missed its deadline it is told how long it waited for a worker, and how long one was at it.
+func TestPhasesOfAMissedDeadline(t *testing.T) {
+	const deadline = time.Second
+	for _, request := range []string{
+		"GET /wait?%s HTTP/1.1\r\nHost: test\r\n\r\n", "POST /wait?%s HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody",
+	} {
+		log := new(servertest.Log)
+		r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json", Deadlines: highball.Deadlines{Handler: deadline}}, gateway.Config{})
+		gate := filepath.Join(t.TempDir(), "gate")
+		busy, late := r.Dial(t), r.Dial(t)
+		busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
+		r.runningAt(t, "/wait?"+gate)
+		late.Send(fmt.Sprintf(request, gate+"-never"))
+		servertest.Eventually(t, "it waits", func() bool { return r.app.InFlight() == 2 || len(r.app.Running()) == 2 })
+		waited := time.Now()
+		servertest.Eventually(t, "time passes", func() bool { return time.Since(waited) > deadline/10 })
+		if err := os.WriteFile(gate, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := busy.Receive("GET"); got.Status != 200 {
+			t.Errorf("the one before: %d", got.Status)
+		}
+		if got := late.Receive("GET"); got.Status != 504 {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+		servertest.Eventually(t, "two lines", func() bool { return strings.Count(log.String(), "\n") == 2 })
+		_, line, _ := strings.Cut(log.String(), "\n")
+		var l struct {
+			Status   int
+			Duration float64
+			Phases   map[string]float64
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		least := deadline.Seconds() / 10
+		if l.Status != 504 || l.Phases["queue"] < least || l.Phases["queue"] > l.Duration-least/2 || l.Phases["queue"]+l.Phases["app"] < 0.9*l.Duration {
+			t.Errorf("%.6s: phases %v of %f", request, l.Phases, l.Duration)
+		}
+	}
 }
 
 // wantPhases fails the test unless the log comes to have a line for each path, and nothing else, that says that most of the time was spent in

@@ -81,6 +81,19 @@ func (p *pool) lookAt(w *worker, requests []uint32) {
 	}
 }
 
+// Took implements highball.Sampled: it returns how long a worker has been at tk, or was until its answer began.
+func (tk *ticket) Took() time.Duration {
+	tk.pool.mu.Lock()
+	defer tk.pool.mu.Unlock()
+	switch w := tk.worker; {
+	case tk.took > 0:
+		return tk.took
+	case tk.stage == running && w.stageLocked(tk, w.proc.begun()) != ahead:
+		return max(tk.pool.now()-w.sinceLocked(tk), neverBegun)
+	}
+	return neverBegun
+}
+
 // SlowStack implements highball.Sampled: it returns where the worker was when tk had become slow, "" if it had not.
 func (tk *ticket) SlowStack() string {
 	if tk.pool.slow == 0 {

@@ -56,7 +56,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		p.abandon(tk, highball.ErrHandlerDeadline)
 		close(expired)
 	})
-	r.OnInterruption(tk.SlowStack)
+	r.OnInterruption(tk)
 	if err := p.submit(nil, tk); err != nil {
 		if err == errQueueFull {
 			h.app.full.Add(1)
