@@ -181,9 +181,11 @@ func slowDisk(ctx context.Context, c *configured) error {
 		return fmt.Errorf("%w; install it by: apt-get install strace", err)
 	}
 	file := filepath.Join(c.dir, "disk", "large.bin")
+	// The time passes when the call has done its work: a signal, as the Go scheduler sends them, would undo one that has not, and have it begun anew, again
+	// and again. What waits for a real disk hears of none.
 	calls := "sendfile,pread64,read"
 	trace := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-p", strconv.Itoa(c.cmd.Process.Pid), "-P", file, "-e", "trace="+calls,
-		"-e", fmt.Sprintf("inject=%s:delay_enter=%d", calls, faultDelay.Microseconds()))
+		"-e", fmt.Sprintf("inject=%s:delay_exit=%d", calls, faultDelay.Microseconds()))
 	if err := trace.Start(); err != nil {
 		return err
 	}
