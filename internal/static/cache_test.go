@@ -84,6 +84,7 @@ func TestInline(t *testing.T) {
 	}
 	for _, test := range tests {
 		c.do(t, "GET", strings.SplitN(test.target, "?", 2)[0], "")
+		c.settle(t)
 		before := site.yes.Load()
 		a := c.do(t, test.method, test.target, "", test.fields...)
 		if inline := site.yes.Load() > before; inline != test.inline || a.status != test.status || test.body != "-" && a.body != test.body {
@@ -116,6 +117,7 @@ func TestInlineOfWhatWasNotSent(t *testing.T) {
 		{"GET", "", 0, true},
 	} {
 		now.advance(step.wait)
+		c.settle(t)
 		before := site.yes.Load()
 		var fields []string
 		if step.fields != "" {

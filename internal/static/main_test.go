@@ -130,8 +130,9 @@ func newSite(t testing.TB, cfg Config) *Site {
 
 // client talks to one server.
 type client struct {
-	addr string
-	http *http.Client
+	addr   string
+	http   *http.Client
+	server *highball.Server
 }
 
 // serve starts a server that lives as long as the test.
@@ -152,7 +153,7 @@ func serve(t testing.TB, h highball.Handler) *client {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return &client{addr: addr.String(), http: &http.Client{
+	return &client{addr: addr.String(), server: server, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       30 * time.Second,
@@ -169,6 +170,18 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+}
+
+// settle waits until no goroutine has a connection: one that finds the next request there before it has given the connection back to its loop
+// serves that, too, and nothing is answered inline then.
+func (c *client) settle(t testing.TB) {
+	t.Helper()
+	for tries := 0; c.server.Connections().Handling > 0; tries++ {
+		if tries == 10_000 {
+			t.Fatal("a goroutine keeps a connection")
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // do sends a request with a target that is sent as it is. Fields are "Name: value".
