@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -113,6 +114,9 @@ func configurationFile(name string, info fs.FileInfo) (target, error) {
 	return target{path: path, file: name}, err
 }
 
+// requestID is what an ID that the server gives a request looks like.
+var requestID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]+-[0-9]+$`)
+
 // missing explains why there is nothing at the path arg.
 func missing(arg string, err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -134,6 +138,9 @@ func missing(arg string, err error) error {
 	}
 	if strings.Contains(arg, "://") {
 		return &UsageError{fmt.Sprintf("%s is a URL", quoted(arg)), "name the folder to serve; where to listen is said by -b HOST and -p PORT"}
+	}
+	if requestID.MatchString(arg) {
+		return &UsageError{fmt.Sprintf("there is no file or folder %s", quoted(arg)), "the request of that ID is shown by highball recent --show " + arg}
 	}
 	return absent(fmt.Sprintf("there is no file or folder %s", quoted(arg)), "")
 }

@@ -64,6 +64,7 @@ func TestArgument(t *testing.T) {
 		{arg: ":8080", err: "there is no file or folder :8080; an address is written as -p 8080"},
 		{arg: "[::1]:80", err: "there is no file or folder [::1]:80; an address is written as -b ::1 -p 80"},
 		{arg: "notes.txt/x", err: "notes.txt/x cannot be used: not a directory"},
+		{arg: "aa0dbf73-1b-12", err: "there is no file or folder aa0dbf73-1b-12; the request of that ID is shown by highball recent --show aa0dbf73-1b-12"},
 		{arg: "\x1b[31m", err: `there is no file or folder "\x1b[31m"`},
 	} {
 		t.Run(test.arg, func(t *testing.T) {
