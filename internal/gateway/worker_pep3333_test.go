@@ -110,6 +110,19 @@ func TestWorkerWithoutFiles(t *testing.T) {
 	}
 }
 
+// TestWorkerRemovesNames: where files without names cannot be made, those that are made have lost theirs.
+func TestWorkerRemovesNames(t *testing.T) {
+	dir := t.TempDir()
+	r := readyRig(t, python3(t), rigConfig(t, "spec:app"), "TMPDIR="+dir)
+	r.ask(rigReq{path: "/no-tmpfile"})
+	if a := r.ask(rigReq{path: "/big-list"}); a.kinds != "FILE" || len(a.body) != 3000000 {
+		t.Errorf("%s, %d bytes", a.kinds, len(a.body))
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+}
+
 // TestWorkerFailures has what an application does wrong, and what is said of it.
 func TestWorkerFailures(t *testing.T) {
 	tests := []struct {

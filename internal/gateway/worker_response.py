@@ -342,11 +342,22 @@ def plain_file(file):
     return status.st_size if stat.S_ISREG(status.st_mode) else -1
 
 
-def temporary_file(content):
-    """A descriptor of a file without a name that has the content, or -1 if there is no room for it, or no such files."""
+def unnamed_file():
+    """A descriptor of a file that never has a name, or has none any more where the system or the file system cannot do that."""
     try:
-        descriptor = os.open(TEMPORARY, os.O_TMPFILE | os.O_EXCL | os.O_RDWR, 0o600)
+        return os.open(TEMPORARY, os.O_TMPFILE | os.O_EXCL | os.O_RDWR, 0o600)
     except (AttributeError, OSError):
+        name = os.path.join(TEMPORARY, 'highball-' + os.urandom(12).hex())
+        descriptor = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        os.unlink(name)
+        return descriptor
+
+
+def temporary_file(content):
+    """A descriptor of a file without a name that has the content, or -1 if there is no room for it."""
+    try:
+        descriptor = unnamed_file()
+    except OSError:
         return -1
     try:
         rest = memoryview(content)

@@ -180,6 +180,14 @@ def big_blocks(environ, start_response):
 
 
 @case
+def no_tmpfile(environ, start_response):
+    if hasattr(os, 'O_TMPFILE'):
+        del os.O_TMPFILE
+    start_response('200 OK', PLAIN)
+    return [b'deleted']
+
+
+@case
 def limit_files(environ, start_response):
     import resource
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
