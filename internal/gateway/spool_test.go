@@ -359,6 +359,63 @@ func TestSpoolOnASlowDisk(t *testing.T) {
 	}
 }
 
+// What is stored is sent while more is being stored.
+func TestSpoolSendsWhileItStores(t *testing.T) {
+	disk := make(chan struct{}, 1)
+	watched := &watchedScratch{create: func() (*os.File, error) {
+		<-disk
+		return new(scratch).create()
+	}}
+	s := newSpool(neverFull(t))
+	s.scratch, s.memory, s.file = watched.scratch(), 0, 1
+	put := func(block string) {
+		if err := s.put([]byte(block)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("first")
+	s.settling(t)
+	put("second")
+	disk <- struct{}{}
+	servertest.Eventually(t, "the consumer is woken", func() bool { return len(s.wake) == 1 })
+	s.settling(t)
+	if b, found := s.next(); found != foundBatch || b.n != int64(len("first")) {
+		t.Errorf("found %d, %d bytes", found, b.n)
+	}
+	disk <- struct{}{}
+	s.settle(t)
+	s.abandon()
+}
+
+// A file that more is being written to stays open though all that it has was sent, and no longer than that.
+func TestSpoolKeepsTheFileThatIsWritten(t *testing.T) {
+	watched := new(watchedScratch)
+	s := newSpool(neverFull(t))
+	s.scratch, s.memory = watched.scratch(), 0
+	if err := s.put([]byte("something")); err != nil {
+		t.Fatal(err)
+	}
+	s.settle(t)
+	s.mu.Lock()
+	s.storing = true // as when something is behind
+	s.mu.Unlock()
+	b, found := s.next()
+	if found != foundBatch {
+		t.Fatalf("found %d", found)
+	}
+	s.sent(b)
+	if _, open := watched.count(); open != 1 {
+		t.Errorf("%d files are open while one is written to", open)
+	}
+	if _, found := s.next(); found != foundNothing {
+		t.Errorf("found %d while something is stored", found)
+	}
+	s.store()
+	if _, open := watched.count(); open != 0 {
+		t.Errorf("%d files are open when all is stored and sent", open)
+	}
+}
+
 // What was abandoned while the disk was at work is dropped when that is done.
 func TestSpoolAbandonedOnASlowDisk(t *testing.T) {
 	for name, before := range map[string]int{"the first file": 0, "another file": 1} {
