@@ -294,6 +294,38 @@ func TestAccessLogWakesTheWriterSeldom(t *testing.T) {
 	})
 }
 
+// What is appended during a flush is not left behind when nothing else comes, however much that was.
+func TestAccessLogAppendedDuringAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		var log *AccessLog
+		lines, appended := 0, false
+		fill := func(upTo int) {
+			for start := log.Shard(0).waitingBytes(); log.Shard(0).waitingBytes() < start+upTo; lines++ {
+				log.Shard(0).Append(numbered(lines))
+			}
+		}
+		log = NewAccessLog(writerFunc(func(p []byte) (int, error) {
+			if !appended {
+				appended = true
+				fill(bufferSize)
+				for range stageSize {
+					log.Shard(0).Append(numbered(lines))
+					lines++
+				}
+			}
+			return out.Write(p)
+		}), Common, 1, nil)
+		defer log.Close()
+		fill(bufferSize)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := targets(out.String()); len(got) != lines {
+			t.Errorf("%d lines of %d are written", len(got), lines)
+		}
+	})
+}
+
 // A writer that is late now and then, as any is on a processor that is busy, costs no line, and the memory that it has cost is given back.
 func TestAccessLogOfLateWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

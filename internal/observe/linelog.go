@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,10 +135,19 @@ func (l *lineLog) own() {
 		case <-l.full:
 			_ = l.drain((*lineShard).takeFull, keepLoss)
 		case <-timer.C:
-			l.armed.Store(false) // before it looks, so that who appends to a shard after that tells it
+			l.armed.Store(false) // before it looks, so that who appends to an empty shard after that tells it
 			_ = l.drain((*lineShard).takeAll, reportLoss)
+			if l.holds() { // what came meanwhile, to a shard that was not empty at any time
+				l.armed.Store(true)
+				timer.Reset(flushInterval)
+			}
 		}
 	}
+}
+
+// holds reports whether any shard has lines.
+func (l *lineLog) holds() bool {
+	return slices.ContainsFunc(l.shards, (*lineShard).holds)
 }
 
 // reporting says whether a drain ends with a call of onLoss.

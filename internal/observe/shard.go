@@ -138,6 +138,13 @@ func (s *lineShard) waiting() int {
 	return len(s.full)
 }
 
+// holds reports whether there is anything to be written.
+func (s *lineShard) holds() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.full) > 0 || s.filling.lines > 0 || len(s.stage.requests) > 0
+}
+
 // takeAll returns the oldest lines of the shard, which has none if the batch
 // is empty. The caller holds log.writing and calls giveBack after writing a
 // batch that is not empty.
