@@ -85,7 +85,7 @@ func TestSpoolWithoutRoom(t *testing.T) {
 			for i := range 10 {
 				p := pattern(100)
 				err := s.put([]byte(p))
-				if (err != nil) != (i > test.whole) || i > test.whole && !errors.Is(err, test.cause) {
+				if (err != nil) != (i == test.whole+1) || i == test.whole+1 && !errors.Is(err, test.cause) {
 					t.Errorf("put %d: %v", i, err)
 				}
 				s.settle(t)

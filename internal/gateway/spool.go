@@ -49,7 +49,7 @@ type spool struct {
 	paused    bool   // full was called with true last
 	ended     bool
 	err       error // the end's
-	failure   error // why something was not stored, which is the end's error then
+	untold    error // why something was not stored, until the producer has heard of it
 	abandoned bool
 	consuming bool // writeTo will free the files
 }
@@ -73,13 +73,14 @@ func newSpool(full func(bool)) *spool {
 	return &spool{full: full, memory: spoolMemory, file: spoolFile, highWater: spoolHighWater, wake: make(chan struct{}, 1)}
 }
 
-// put adds a copy of p. It waits neither for the client nor for a disk. After end, abandon or an error it drops p. An error means that
-// p, or what was put before it, cannot be stored: the response ends there, and the consumer will get the error, too.
-func (s *spool) put(p []byte) error {
+// put adds a copy of p. It waits neither for the client nor for a disk. After end, abandon or an error it drops p. An error, which is told
+// once, means that what was put before p cannot be stored: the response ends there, and the consumer will get the error, too.
+func (s *spool) put(p []byte) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.abandoned || s.ended || len(p) == 0 {
-		return s.failure
+		err, s.untold = s.untold, nil
+		return err
 	}
 	s.waiting += int64(len(p))
 	if len(s.files) == 0 && !s.storing && s.taken+len(s.mem)+len(p) <= s.memory {
@@ -115,11 +116,11 @@ func (s *spool) throttleLocked() {
 func (s *spool) store() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.behind) > 0 && !s.abandoned && s.failure == nil {
+	for stored := true; stored && len(s.behind) > 0 && !s.abandoned; {
 		b := s.behind
 		s.behind = nil
 		s.throttleLocked()
-		s.storeLocked(b)
+		stored = s.storeLocked(b)
 		if cap(b) <= 2*spoolBehind {
 			b = b[:0]
 			behindBuffers.Put(&b)
@@ -134,8 +135,8 @@ func (s *spool) store() {
 	s.notify()
 }
 
-// storeLocked appends p to the last file, or to a new one, and gives up the lock meanwhile.
-func (s *spool) storeLocked(p []byte) {
+// storeLocked appends p to the last file, or to a new one, and gives up the lock meanwhile. It reports whether more is to be stored.
+func (s *spool) storeLocked(p []byte) bool {
 	var part *spoolPart
 	if n := len(s.files); n > 0 && s.files[n-1].written < s.file {
 		part = s.files[n-1]
@@ -157,15 +158,16 @@ func (s *spool) storeLocked(p []byte) {
 			s.files = append(s.files, part)
 			s.closeSentLocked()
 		}
-		return
+		return true
 	}
 	if fresh && part.f != nil {
 		_ = part.f.Close() // nobody wants its contents
 	}
 	if !s.abandoned {
-		s.failure = fmt.Errorf("cannot store the response until the client takes it: %w", err)
-		s.ended, s.err = true, s.failure
+		s.untold = fmt.Errorf("cannot store the response until the client takes it: %w", err)
+		s.ended, s.err = true, s.untold
 	}
+	return false
 }
 
 // closeSentLocked closes the files of which everything was sent, and to which nothing is being written.
