@@ -25,10 +25,9 @@ type Pending interface {
 	Done(t *Turn, err error)
 }
 
-// Sampled is an optional further interface of a Pending that knows how far its program is. Its methods are called, on an event loop, for a request
-// that was answered in the place of whoever was to answer it.
+// Sampled knows how far the program is with a request. A Pending may be one, see also Request.OnInterruption. Its methods are called, on an event loop, for
+// a request that was answered in the place of whoever was to answer it, and must not block.
 type Sampled interface {
-	Pending
 	// Took returns how long the program has been at the request, as Later.Took tells it, or 0 if that is not known.
 	Took() time.Duration
 	// SlowStack returns where the program was when the request had become slow, as SetStack and WithStack tell it, or "".

@@ -179,9 +179,8 @@ func (s *Server) recordInterrupted(c *conn, x *exchange, why *interruption, answ
 	record.Spans[observe.Head] = time.Duration(x.begun - x.timing.began)
 	record.Spans[observe.App] = time.Duration(since - x.begun)
 	record.Spans[p] += time.Duration(now - since)
-	if waited := record.Spans[observe.App] - took; took > 0 && waited > 0 {
-		record.Spans[observe.App] -= waited
-		record.Spans[observe.Queue] += waited
+	if took > 0 {
+		toQueue(&record.Spans, record.Spans[observe.App]-took)
 	}
 	s.tell(c, &record, x.timing.began, now)
 }

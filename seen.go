@@ -63,7 +63,7 @@ func (r *Request) SetStack(text string) {
 }
 
 // OnInterruption has s asked how long the program has been at the request, and where it was when that had become slow, should the request be answered in
-// the handler's place: for the record, which the handler then has no hand in. Nothing else of s is used.
+// the handler's place: for the record, which the handler then has no hand in.
 func (r *Request) OnInterruption(s Sampled) {
 	r.origin.hold()
 	r.sampled = s

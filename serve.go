@@ -431,7 +431,7 @@ func (x *exchange) took(d time.Duration) {
 
 func (x *exchange) waited(d time.Duration) {
 	if x.timing.running() {
-		x.timing.waited(d)
+		toQueue(&x.timing.spans, d)
 	}
 }
 

@@ -70,14 +70,14 @@ func (s *stopwatch) took(d time.Duration, now int64) {
 	if p == observe.App {
 		app += time.Duration(max(0, now-since)) // which is added to the span when the phase ends
 	}
-	s.waited(app - d)
+	toQueue(&s.spans, app-d)
 }
 
-// waited makes d of what App has been so far waiting, if App is the present phase or has been for as long.
-func (s *stopwatch) waited(d time.Duration) {
+// toQueue makes d of what App has been waiting. A span below zero is made up for when the phase ends.
+func toQueue(spans *observe.Spans, d time.Duration) {
 	if d > 0 {
-		s.spans[observe.App] -= d // a span below zero is made up for when the phase ends
-		s.spans[observe.Queue] += d
+		spans[observe.App] -= d
+		spans[observe.Queue] += d
 	}
 }
 

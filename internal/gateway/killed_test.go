@@ -144,10 +144,7 @@ func TestSlowRequestsThatAreEnded(t *testing.T) {
 // What is refused is counted, by why.
 func TestCounters(t *testing.T) {
 	r := serve(t, servertest.Loop, &highball.Server{}, gateway.Config{QueueLimit: 1, QueueDeadline: 100 * time.Millisecond})
-	gate := filepath.Join(t.TempDir(), "gate")
-	busy := r.Dial(t)
-	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: h\r\n\r\n")
-	r.runningAt(t, "/wait?"+gate)
+	busy, gate := r.occupy(t)
 	late := r.Dial(t)
 	late.Send("GET /text HTTP/1.1\r\nHost: h\r\n\r\n")
 	servertest.Eventually(t, "one waits", func() bool { return r.app.Counters().Waiting == 1 })

@@ -45,10 +45,7 @@ func TestPhasesOfAnApplication(t *testing.T) {
 func TestPhasesOfRefusedRequests(t *testing.T) {
 	log := new(servertest.Log)
 	r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json"}, gateway.Config{QueueDeadline: 200 * time.Millisecond})
-	gate := filepath.Join(t.TempDir(), "gate")
-	busy := r.Dial(t)
-	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
-	r.runningAt(t, "/wait?"+gate)
+	busy, gate := r.occupy(t)
 	for _, waiting := range []string{"GET /text HTTP/1.1\r\nHost: test\r\n\r\n", "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody"} {
 		late := r.Dial(t)
 		late.Send(waiting)
@@ -67,10 +64,8 @@ func TestPhasesOfRefusedRequests(t *testing.T) {
 func TestPhasesOfADeadlyRequest(t *testing.T) {
 	log := new(servertest.Log)
 	r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json"}, gateway.Config{})
-	gate := filepath.Join(t.TempDir(), "gate")
-	busy, deadly := r.Dial(t), r.Dial(t)
-	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
-	r.runningAt(t, "/wait?"+gate)
+	_, gate := r.occupy(t)
+	deadly := r.Dial(t)
 	deadly.Send("GET /die HTTP/1.1\r\nHost: test\r\n\r\n")
 	servertest.Eventually(t, "it waits", func() bool { return r.app.InFlight() == 2 })
 	servertest.Eventually(t, "time passes", passes(100))
@@ -91,10 +86,8 @@ func TestPhasesOfAMissedDeadline(t *testing.T) {
 	} {
 		log := new(servertest.Log)
 		r := serve(t, servertest.Loop, &highball.Server{AccessLog: log, AccessFormat: "json", Deadlines: highball.Deadlines{Handler: deadline}}, gateway.Config{})
-		gate := filepath.Join(t.TempDir(), "gate")
-		busy, late := r.Dial(t), r.Dial(t)
-		busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
-		r.runningAt(t, "/wait?"+gate)
+		busy, gate := r.occupy(t)
+		late := r.Dial(t)
 		late.Send(fmt.Sprintf(request, gate+"-never"))
 		servertest.Eventually(t, "it waits", func() bool { return r.app.InFlight() == 2 || len(r.app.Running()) == 2 })
 		waited := time.Now()
@@ -110,19 +103,38 @@ func TestPhasesOfAMissedDeadline(t *testing.T) {
 		}
 		servertest.Eventually(t, "two lines", func() bool { return strings.Count(log.String(), "\n") == 2 })
 		_, line, _ := strings.Cut(log.String(), "\n")
-		var l struct {
-			Status   int
-			Duration float64
-			Phases   map[string]float64
-		}
-		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			t.Fatal(err)
-		}
+		l := decodeTimed(t, line)
 		least := deadline.Seconds() / 10
 		if l.Status != 504 || l.Phases["queue"] < least || l.Phases["queue"] > l.Duration-least/2 || l.Phases["queue"]+l.Phases["app"] < 0.9*l.Duration {
 			t.Errorf("%.6s: phases %v of %f", request, l.Phases, l.Duration)
 		}
 	}
+}
+
+// occupy has the one worker at a request until there is a file at gate.
+func (r *running) occupy(t *testing.T) (busy *servertest.Client, gate string) {
+	t.Helper()
+	gate = filepath.Join(t.TempDir(), "gate")
+	busy = r.Dial(t)
+	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: test\r\n\r\n")
+	r.runningAt(t, "/wait?"+gate)
+	return busy, gate
+}
+
+// timed is what a line of the access log says of where its time went.
+type timed struct {
+	Target   string
+	Status   int
+	Duration float64
+	Phases   map[string]float64
+}
+
+func decodeTimed(t *testing.T, line string) (l timed) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(line), &l); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 // wantPhases fails the test unless the log comes to have a line for each path, and nothing else, that says that most of the time was spent in
@@ -131,14 +143,7 @@ func wantPhases(t *testing.T, log *servertest.Log, most map[string]string) {
 	t.Helper()
 	servertest.Eventually(t, "all lines", func() bool { return strings.Count(log.String(), "\n") >= len(most) })
 	for line := range strings.Lines(log.String()) {
-		var l struct {
-			Target   string
-			Duration float64
-			Phases   map[string]float64
-		}
-		if err := json.Unmarshal([]byte(line), &l); err != nil {
-			t.Fatal(err)
-		}
+		l := decodeTimed(t, line)
 		path, _, _ := strings.Cut(l.Target, "?")
 		if want := most[path]; l.Duration < 0.02 || l.Phases[want] < 0.8*l.Duration {
 			t.Errorf("%s took %fs, most of it not in %q: %v", l.Target, l.Duration, want, l.Phases)

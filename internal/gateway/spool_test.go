@@ -93,6 +93,23 @@ func (s *spool) settling(t *testing.T) {
 	})
 }
 
+// mustPut puts text.
+func (s *spool) mustPut(t *testing.T, text string) {
+	t.Helper()
+	if err := s.put([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// slowDisk is where making a file takes until disk gets a token, or is closed.
+func slowDisk() (disk chan struct{}, watched *watchedScratch) {
+	disk = make(chan struct{}, 1)
+	return disk, &watchedScratch{create: func() (*os.File, error) {
+		<-disk
+		return new(scratch).create()
+	}}
+}
+
 func neverFull(t *testing.T) func(bool) {
 	return func(bool) { t.Error("full was called") }
 }
@@ -170,9 +187,7 @@ func TestSpoolWithoutDelay(t *testing.T) {
 			in := bufio.NewReader(c.Conn)
 			for i := range 5 {
 				block := fmt.Sprintf("block %d", i)
-				if err := s.put([]byte(block)); err != nil {
-					t.Fatal(err)
-				}
+				s.mustPut(t, block)
 				for {
 					line, err := in.ReadString('\n')
 					if err != nil {
@@ -201,9 +216,7 @@ func TestSpoolWithoutDelay(t *testing.T) {
 func TestSpoolOfCompleteResponse(t *testing.T) {
 	s := newSpool(neverFull(t))
 	for _, block := range []string{"hello", ", ", "world"} {
-		if err := s.put([]byte(block)); err != nil {
-			t.Fatal(err)
-		}
+		s.mustPut(t, block)
 	}
 	s.end(nil)
 	h := newSpoolHandler()
@@ -218,14 +231,10 @@ func TestSpoolOfCompleteResponse(t *testing.T) {
 func TestSpoolEndsWithError(t *testing.T) {
 	failure := errors.New("the worker has died")
 	s := newSpool(neverFull(t))
-	if err := s.put([]byte(pattern(10_000))); err != nil {
-		t.Fatal(err)
-	}
+	s.mustPut(t, pattern(10_000))
 	s.end(failure)
 	s.end(nil)
-	if err := s.put([]byte("late")); err != nil {
-		t.Fatal(err)
-	}
+	s.mustPut(t, "late")
 	if body, err := serveSpool(t, servertest.Loop, s); body != pattern(10_000) || !errors.Is(err, failure) {
 		t.Errorf("%d bytes, error %v", len(body), err)
 	}
@@ -235,9 +244,7 @@ func TestSpoolHEAD(t *testing.T) {
 	s := newSpool(neverFull(t))
 	s.memory = 100
 	for range 3 {
-		if err := s.put([]byte(pattern(90))); err != nil {
-			t.Fatal(err)
-		}
+		s.mustPut(t, pattern(90))
 	}
 	s.end(nil)
 	h := newSpoolHandler()
@@ -259,9 +266,7 @@ func TestSpoolAbandoned(t *testing.T) {
 	s := newSpool(func(full bool) { calls = append(calls, full) })
 	s.scratch, s.memory, s.highWater = watched.scratch(), 100, 1000
 	put := func() {
-		if err := s.put([]byte(pattern(600))); err != nil {
-			t.Fatal(err)
-		}
+		s.mustPut(t, pattern(600))
 		s.settle(t)
 	}
 	put()
@@ -293,9 +298,7 @@ func TestSpoolConsumerIsWoken(t *testing.T) {
 			c := servertest.New(t, d, &highball.Server{Handler: h}).Dial(t)
 			h.spools <- s
 			c.Send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-			if err := s.put([]byte("hello")); err != nil {
-				t.Fatal(err)
-			}
+			s.mustPut(t, "hello")
 			servertest.Eventually(t, "the consumer to catch up", func() bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
@@ -321,28 +324,18 @@ func TestSpoolConsumerIsWoken(t *testing.T) {
 
 // A disk that is slow keeps the producer waiting by full only, and only when much is to be written.
 func TestSpoolOnASlowDisk(t *testing.T) {
-	disk := make(chan struct{})
-	watched := &watchedScratch{create: func() (*os.File, error) {
-		<-disk
-		return new(scratch).create()
-	}}
+	disk, watched := slowDisk()
 	calls := make(chan bool, 10)
 	s := newSpool(func(full bool) { calls <- full })
 	s.scratch, s.memory = watched.scratch(), 100
 	body := pattern(spoolBehind)
-	put := func(n int) {
-		t.Helper()
-		if err := s.put([]byte(body[:n])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(200)
+	s.mustPut(t, body[:200])
 	s.settling(t)
-	put(spoolBehind - 1)
+	s.mustPut(t, body[:spoolBehind-1])
 	if len(calls) > 0 {
 		t.Error("full was called though there is room")
 	}
-	put(1)
+	s.mustPut(t, body[:1])
 	if len(calls) != 1 || !<-calls {
 		t.Error("full was not called, or not with true")
 	}
@@ -361,21 +354,12 @@ func TestSpoolOnASlowDisk(t *testing.T) {
 
 // What is stored is sent while more is being stored.
 func TestSpoolSendsWhileItStores(t *testing.T) {
-	disk := make(chan struct{}, 1)
-	watched := &watchedScratch{create: func() (*os.File, error) {
-		<-disk
-		return new(scratch).create()
-	}}
+	disk, watched := slowDisk()
 	s := newSpool(neverFull(t))
 	s.scratch, s.memory, s.file = watched.scratch(), 0, 1
-	put := func(block string) {
-		if err := s.put([]byte(block)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("first")
+	s.mustPut(t, "first")
 	s.settling(t)
-	put("second")
+	s.mustPut(t, "second")
 	disk <- struct{}{}
 	servertest.Eventually(t, "the consumer is woken", func() bool { return len(s.wake) == 1 })
 	s.settling(t)
@@ -392,9 +376,7 @@ func TestSpoolKeepsTheFileThatIsWritten(t *testing.T) {
 	watched := new(watchedScratch)
 	s := newSpool(neverFull(t))
 	s.scratch, s.memory = watched.scratch(), 0
-	if err := s.put([]byte("something")); err != nil {
-		t.Fatal(err)
-	}
+	s.mustPut(t, "something")
 	s.settle(t)
 	s.mu.Lock()
 	s.storing = true // as when something is behind
@@ -419,28 +401,18 @@ func TestSpoolKeepsTheFileThatIsWritten(t *testing.T) {
 // What was abandoned while the disk was at work is dropped when that is done.
 func TestSpoolAbandonedOnASlowDisk(t *testing.T) {
 	for name, before := range map[string]int{"the first file": 0, "another file": 1} {
-		disk := make(chan struct{}, 1)
-		watched := &watchedScratch{create: func() (*os.File, error) {
-			<-disk
-			return new(scratch).create()
-		}}
+		disk, watched := slowDisk()
 		s := newSpool(neverFull(t))
 		s.scratch, s.memory, s.file = watched.scratch(), 0, 1
-		put := func() {
-			t.Helper()
-			if err := s.put([]byte("something")); err != nil {
-				t.Fatal(err)
-			}
-		}
 		for range before {
 			disk <- struct{}{}
-			put()
+			s.mustPut(t, "something")
 			s.settle(t)
 		}
-		put()
+		s.mustPut(t, "something")
 		s.settling(t)
 		s.abandon()
-		put()
+		s.mustPut(t, "something")
 		if _, open := watched.count(); open != before {
 			t.Errorf("%s: %d files are open while one is made", name, open)
 		}
@@ -503,9 +475,7 @@ func TestSpoolFiles(t *testing.T) {
 	}
 	put := func(n int) {
 		t.Helper()
-		if err := s.put([]byte(pattern(n))); err != nil {
-			t.Fatal(err)
-		}
+		s.mustPut(t, pattern(n))
 		s.settle(t)
 	}
 	for range 19 {

@@ -217,10 +217,8 @@ func TestNoStack(t *testing.T) {
 	if _, err := r.app.Stack(t.Context(), "nobody"); !errors.Is(err, gateway.ErrNoRequest) {
 		t.Errorf("of no request: %v", err)
 	}
-	gate := t.TempDir() + "/gate"
-	busy, waits := r.Dial(t), r.Dial(t)
-	busy.Send("GET /wait?" + gate + " HTTP/1.1\r\nHost: h\r\n\r\n")
-	r.runningAt(t, "/wait?"+gate)
+	busy, gate := r.occupy(t)
+	waits := r.Dial(t)
 	waits.Send("GET /text HTTP/1.1\r\nHost: h\r\n\r\n")
 	servertest.Eventually(t, "one waits", func() bool { return len(r.app.Running()) == 2 })
 	all := r.app.Running()

@@ -189,10 +189,14 @@ def responder(app, out, flush, patience, cancelled, debug, arena):
         if descriptor < 0:
             return False
         complete = True
-        out.extend((pack(len(head) + SPAN.size, request, len(head), FILE, 0), head, SPAN.pack(0, len(body))))
-        flush(b'', descriptor)
+        send_file(descriptor, 0, len(body))
         os.close(descriptor)
         return True
+
+    def send_file(descriptor, offset, size):
+        """Sends a descriptor, and the frame of a response whose body is that part of the file; size may be UNDECLARED."""
+        out.extend((pack(len(head) + SPAN.size, request, len(head), FILE, 0), head, SPAN.pack(offset, size)))
+        flush(b'', descriptor)
 
     def finish():
         nonlocal sent, complete
@@ -226,8 +230,7 @@ def responder(app, out, flush, patience, cancelled, debug, arena):
         if bodiless or length == BODILESS or not rest:
             out.extend((pack(len(head), request, len(head), WHOLE, 0), head))
         else:
-            out.extend((pack(len(head) + SPAN.size, request, len(head), FILE, 0), head, SPAN.pack(offset, length)))
-            flush(b'', file.fileno())
+            send_file(file.fileno(), offset, length)
         return True
 
     def deliver(result):

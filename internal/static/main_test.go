@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"highball"
+	"highball/internal/servertest"
 )
 
 // TestMain holds the tests to leaving neither descriptors nor goroutines behind.
@@ -176,12 +177,7 @@ type answer struct {
 // serves that, too, and nothing is answered inline then.
 func (c *client) settle(t testing.TB) {
 	t.Helper()
-	for tries := 0; c.server.Connections().Handling > 0; tries++ {
-		if tries == 10_000 {
-			t.Fatal("a goroutine keeps a connection")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	servertest.Eventually(t, "no goroutine has a connection", func() bool { return c.server.Connections().Handling == 0 })
 }
 
 // do sends a request with a target that is sent as it is. Fields are "Name: value".
