@@ -70,18 +70,22 @@ def send(data, to=None):
         os._exit(0)
 
 
-def send_parts(parts):
-    """Sends the parts of one or more frames with one system call: copied together if they are short."""
-    if len(parts) == 3 and len(parts[2]) > 16384:
-        size = sum(map(len, parts))
-        try:
-            sent = main_socket.sendmsg(parts)
-        except OSError:
-            os._exit(0)
-        if sent < size:
-            send(memoryview(b''.join(parts))[sent:])
-        return
-    send(b''.join(parts))
+def send_parts(parts, tail=b''):
+    """Sends the parts of one or more frames, and tail, with one system call: what is long without copying it."""
+    if not tail:
+        if len(parts) != 3 or len(parts[2]) <= 16384:
+            send(b''.join(parts))
+            return
+        *parts, tail = parts
+    head = b''.join(parts)
+    try:
+        sent = main_socket.sendmsg((head, tail))
+    except OSError:
+        os._exit(0)
+    if sent < len(head):
+        send(head[sent:])
+    if sent < len(head) + len(tail):
+        send(memoryview(tail)[max(sent - len(head), 0):])
 
 
 def send_json(kind, request, value):
@@ -292,10 +296,8 @@ def serve(app, loads, base, debug, seats):
         if descriptor is not None:
             send_descriptor(descriptor)
         if out:
-            send_parts(out)
+            send_parts(out, tail)
             out.clear()
-        if tail:
-            send(tail)
 
     def cancelled():
         """Whether nobody wants the rest of this response: the server has said so behind all else, unless more had come."""
@@ -370,10 +372,8 @@ def serve_threads(app, loads, base, debug, seats):
             with sending:
                 if descriptor is not None:
                     send_descriptor(descriptor)
-                send(b''.join(out))
+                send_parts(out, tail)
                 out.clear()
-                if tail:
-                    send(tail)
 
         answer = responder(app, out, lambda *a: flush(*a) if out else None, [1], lambda: request in unwanted, debug, arena)
         fill = filler(loads)
