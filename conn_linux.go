@@ -377,6 +377,8 @@ func (c *conn) writeTimeout() time.Duration {
 func (c *conn) Flushed() {
 	c.settleOwed(outcomeWhole)
 	switch {
+	case c.await.flow != nil:
+		c.goOnFlow()
 	case c.fate != fateNext:
 		c.leaveAfterFlush(c.fate)
 	case c.await.serve != nil:
@@ -406,6 +408,8 @@ func (c *conn) Expired() {
 	case c.moves():
 		c.moved(c.lc.StopFile())
 		c.handOver()
+	case c.flows() && c.lc.Pending() > 0:
+		c.cutFlow(&Error{408, ErrSlowClient})
 	case c.interrupt(&byDeadline):
 	case !c.lc.Looped():
 	case c.lc.Pending() > 0:
@@ -434,6 +438,9 @@ func (c *conn) interrupt(why *interruption) bool {
 	case c.moves():
 		c.ends(why.ending)
 		c.lc.Abort()
+	case c.flows():
+		c.ends(why.ending)
+		c.cutFlow(why.cause)
 	case c.pends():
 		c.interruptLater(why)
 	case c.phase.CompareAndSwap(phaseOpen, phaseExpired):
@@ -457,7 +464,11 @@ func (c *conn) interrupt(why *interruption) bool {
 func (c *conn) Left() {
 	if p := c.await.pending; p != nil && !c.await.left {
 		c.await.left = true
-		p.ClientLeft(&c.engine.turn)
+		if c.await.flow == nil {
+			p.ClientLeft(&c.engine.turn)
+		} else if c.lc.Pending() == 0 {
+			c.sendFlow() // what is there it may still read
+		}
 		return
 	}
 	c.cancel(ErrClientLeft)
@@ -499,6 +510,7 @@ func (c *conn) Closed() {
 		c.moved(c.lc.StopFile())
 		c.endFile(outcomeCut)
 	case c.looped() && c.await.pending != nil:
+		c.recordFlow(outcomeCut)
 		c.endAwait(ErrServerClosed)
 	}
 	if c.x != nil && c.phase.Load() == phaseNone {

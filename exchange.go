@@ -42,6 +42,7 @@ type exchange struct {
 	writing  pace
 	readBy   dueTime // of the handler's, in place of a pace
 	writeBy  dueTime
+	flowing  bool            // the answer leaves piece by piece, though on a loop
 	seen     []byte          // the head and the first bytes of the body that were sent, where records are to tell them
 	seenBody int             // bytes of the body among them
 	expected bool            // "100 Continue" was sent
@@ -243,7 +244,7 @@ func (x *exchange) begin(w *Response, complete bool) error {
 		out = h1.AppendFieldInt(out, "Content-Length", length)
 	}
 	if x.framing == h1.ChunkedBody {
-		out = append(out, "Transfer-Encoding: chunked\r\n"...)
+		out = append(out, chunkedField...)
 		for names := range w.header.Values("Trailer") {
 			out = h1.AppendField(out, "Trailer", names)
 		}
@@ -259,6 +260,9 @@ func (x *exchange) begin(w *Response, complete bool) error {
 	x.see(start)
 	return nil
 }
+
+// chunkedField is the field of a head whose body comes in chunks.
+const chunkedField = "Transfer-Encoding: chunked\r\n"
 
 // requestIDField is where a request's id stands, in either direction.
 const requestIDField = "X-Request-ID"
@@ -331,8 +335,8 @@ func (x *exchange) prepared(w *Response, p *Prepared) error {
 	return nil
 }
 
-// preparedHead is prepared for a head whose body follows, of the given length; less is none that is known.
-func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
+// preparedHead is prepared for a head whose body follows in that framing, of the given length; less is none that is known.
+func (x *exchange) preparedHead(w *Response, p *PreparedHead, framing h1.Framing, length int64) {
 	x.decideClose(w)
 	out := append(x.out, p.line...)
 	out = x.conn.srv.appendStamp(out, x.conn.now(x), nil)
@@ -340,11 +344,14 @@ func (x *exchange) preparedHead(w *Response, p *PreparedHead, length int64) {
 	if length >= 0 && !bodyless(p.status) {
 		out = h1.AppendFieldInt(out, "Content-Length", length)
 	}
+	if framing == h1.ChunkedBody {
+		out = append(out, chunkedField...)
+	}
 	if x.conn.srv.RequestIDs && !p.named {
 		out = x.appendIDField(out)
 	}
 	x.out = x.appendEnd(out, w)
-	x.framing = h1.Length
+	x.framing = framing
 }
 
 // data implements wire.
@@ -386,9 +393,9 @@ func (x *exchange) beginSeeing() {
 	}
 }
 
-// see keeps the head that begins at start in x.out, for a record. Of what is answered on a loop, x.out has it all until that record is made.
+// see keeps the head that begins at start in x.out, for a record. Of what is answered on a loop at once, x.out has it all until that record is made.
 func (x *exchange) see(start int) {
-	if x.conn.srv.state.capture && x.link != nil {
+	if x.conn.srv.state.capture && (x.link != nil || x.flowing) {
 		x.seen = append(x.seen[:0], x.out[start:]...)
 		x.seenBody = 0
 	}
@@ -396,7 +403,7 @@ func (x *exchange) see(start int) {
 
 // seesBody reports whether more of the body is to be kept.
 func (x *exchange) seesBody() bool {
-	return x.conn.srv.state.capture && x.link != nil && x.seenBody < seenSize
+	return x.conn.srv.state.capture && (x.link != nil || x.flowing) && x.seenBody < seenSize
 }
 
 // seeBody keeps the first bytes of the body, in their chunk if they are sent in one.

@@ -67,12 +67,14 @@ func (l Later) Drop(t *Turn) {
 	l.use(t, letter{Later: l})
 }
 
-// letter is a use of a Later: one of head and serve, or neither to drop the request.
+// letter is a use of a Later: one of head, with a body or a flow, serve and more, or none of them to drop the request.
 type letter struct {
 	Later
 	head   *PreparedHead
 	length int64
 	body   []byte
+	flow   Flow
+	more   bool
 	serve  func(w *Response, r *Request) error
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"highball/internal/h1"
 	"highball/internal/observe"
 )
 
@@ -24,6 +25,7 @@ type waitingFor struct {
 	serve   func(w *Response, r *Request) error // answers as soon as the answers before it are written
 	begun   bool                                // serve goes on with an answer that has begun
 	file    *fileRest                           // which the loop sends: the end of the answer
+	flow    *flowing                            // pending's, which the loop sends
 }
 
 // use does what a letter says, on the loop of its connection.
@@ -41,15 +43,24 @@ func (m *letter) open() {
 	if c.await.pending == nil || c.await.serial != m.serial || c.await.serve != nil {
 		return
 	}
+	if m.flow != nil && !c.x.mayFlow(m.head) {
+		m.serve = m.flow.Serve
+	}
 	switch {
-	case m.head != nil:
-		c.sendLater(m)
+	case c.await.flow != nil || m.more:
+		if m.more && c.await.flow != nil && c.lc.Pending() == 0 {
+			c.sendFlow()
+		}
 	case m.serve != nil:
 		c.x.req.stack = m.stack
 		c.x.timing.took(m.took, c.lc.Now())
 		if c.await.serve = m.serve; c.lc.Pending() == 0 {
 			c.detachLater()
 		} // else Flushed does it
+	case m.flow != nil:
+		c.beginFlow(m)
+	case m.head != nil:
+		c.sendLater(m)
 	default:
 		c.ends(endFailure)
 		c.engine.begin(c.lc.Now())
@@ -98,6 +109,19 @@ func (c *conn) handlerDeadline(x *exchange) time.Duration {
 	return c.srv.settings().deadlines.Handler
 }
 
+// setHandlerTimeout sets the deadline of the request's handler, which what it has waited for the client is not part of.
+func (c *conn) setHandlerTimeout() {
+	d := c.handlerDeadline(c.x)
+	if d > 0 {
+		d -= time.Duration(c.lc.Now() - c.x.begun)
+		if c.await.flow != nil {
+			d += c.x.writing.waited
+		}
+		d = max(1, d)
+	}
+	c.lc.SetTimeout(d)
+}
+
 // endAwait makes every copy of the Later void, and says so.
 func (c *conn) endAwait(cause error) {
 	p := c.await.pending
@@ -131,12 +155,17 @@ func (c *conn) sendLater(m *letter) {
 	c.engine.begin(c.lc.Now())
 	x.timing.took(m.took, c.engine.mark)
 	c.answered(x, c.engine.mark, 0, end) // it was made when it came
+	c.proceed(x, own, size, err)
+}
+
+// proceed goes on behind a request with a head of size bytes, which has been answered, or whose answer failed; own is x's buffer in place of the loop's.
+func (c *conn) proceed(x *exchange, own []byte, size int, failed error) {
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()
 	rest, next := behind(x.buffered()[size:], closing)
 	switch {
-	case err != nil:
+	case failed != nil:
 		rest, next = nil, stepAbort
 	case next == stepYield: // which nothing forbids now
 		rest, next = c.answerInline(x, rest)
@@ -168,7 +197,7 @@ func (x *exchange) reply(m *letter) error {
 			return err
 		}
 	} else {
-		x.preparedHead(w, m.head, length)
+		x.preparedHead(w, m.head, h1.Length, length)
 	}
 	if silent {
 		return nil
@@ -184,12 +213,10 @@ func (x *exchange) reply(m *letter) error {
 
 // detachLater hands the connection, with the request that was waited for, to a goroutine.
 func (c *conn) detachLater() {
-	serve := c.await.serve
+	serve, begun := c.await.serve, c.await.begun
+	c.setHandlerTimeout()
 	c.endAwait(nil)
-	c.await.serve = serve
-	if d := c.handlerDeadline(c.x); d > 0 {
-		c.lc.SetTimeout(max(1, d-time.Duration(c.lc.Now()-c.x.begun)))
-	}
+	c.await.serve, c.await.begun = serve, begun
 	c.lc.Detach()
 	c.engine.serve(c)
 }
@@ -228,9 +255,9 @@ func (c *conn) interruptLater(why *interruption) {
 type mail struct {
 	mu      sync.Mutex // guards the following fields
 	letters []letter
-	bodies  []byte // of the letters, one behind another
-	deliver func() // on the loop
-	post    func(func()) bool
+	bodies  []byte            // of the letters, one behind another
+	deliver func()            // on the loop
+	post    func(func()) bool // nil until begin
 }
 
 // put has a letter opened on the loop.
@@ -245,8 +272,19 @@ func (m *mail) put(l letter) {
 	m.letters = append(m.letters, l)
 	post := m.post
 	m.mu.Unlock()
-	if first {
+	if first && post != nil { // else begin does it
 		post(m.deliver) // a loop that has ended has no connections
+	}
+}
+
+// begin has what is put delivered by post, from now on. The loop may serve already.
+func (m *mail) begin(post func(func()) bool) {
+	m.mu.Lock()
+	m.post = post
+	waits := len(m.letters) > 0
+	m.mu.Unlock()
+	if waits {
+		post(m.deliver)
 	}
 }
 

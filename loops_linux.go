@@ -101,9 +101,7 @@ func (s *Server) drive(b *binding) (driver, error) {
 		return nil, err
 	}
 	for i, e := range engines {
-		e.mail.mu.Lock()
-		e.mail.post = func(f func()) bool { return group.Post(i, f) }
-		e.mail.mu.Unlock()
+		e.mail.begin(func(f func()) bool { return group.Post(i, f) })
 	}
 	return &loopDriver{group: group, engines: engines, sockets: sockets, unlink: b.unlink}, nil
 }

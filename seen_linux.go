@@ -56,11 +56,11 @@ func (c *conn) census(n *observe.Connections) {
 	switch {
 	case !c.looped():
 		c.censusBlocking(n)
-	case !c.lc.Looped() || c.await.pending != nil:
+	case !c.lc.Looped() || c.await.pending != nil && !(c.flows() && c.lc.Pending() > 0):
 		n.Handling++
 	case c.lc.Lingering() || c.fate != fateNext:
 		n.Closing++
-	case c.lc.Pending() > 0 || c.await.file != nil:
+	case c.lc.Pending() > 0 || c.await.file != nil || c.flows():
 		n.Sending++
 	case c.x != nil:
 		n.Reading++

@@ -40,7 +40,7 @@ func (tk *ticket) writeStream(w *highball.Response, r *highball.Request) error {
 	a := &tk.answer
 	r.OnDeadline(func() { tk.pool.abandon(tk, highball.ErrHandlerDeadline) })
 	r.OnInterruption(tk)
-	if a.head != nil {
+	if a.head != nil && !w.Started() {
 		a.head.apply(w)
 	}
 	err := tolerated(a.spool.writeTo(r.Context(), w))

@@ -80,6 +80,7 @@ type worker struct {
 	heads    heads
 	each     func(frame)
 	finished int           // in this call
+	fed      []*ticket     // likewise, whose answers there is more of
 	received time.Duration // when this call began
 
 	paused atomic.Int32 // spools that want it to wait

@@ -14,6 +14,7 @@ import (
 func (w *worker) Receive(t *highball.Turn, b []byte) {
 	w.turn, w.received = t, w.pool.now()
 	err := w.frames.feed(b, w.each)
+	w.tellFed()
 	w.turn = nil
 	if w.finished > 0 {
 		w.pool.noteFinished(w)
@@ -147,10 +148,14 @@ func (w *worker) takeHead(f frame) {
 	tk.leaveSlot()
 	tk.kept = true // the patience with a cancelled answer may outlive it
 	tk.answer = answer{head: head, spool: s}
-	if w.pool.beginStream(tk) {
-		tk.handOver(w.turn)
-	} else {
+	switch {
+	case !w.pool.beginStream(tk):
 		s.abandon()
+	case tk.waits || err != nil || head.prepared == nil:
+		tk.handOver(w.turn)
+	default:
+		tk.flows = true
+		w.feeds(tk)
 	}
 }
 
@@ -174,6 +179,7 @@ func (w *worker) takeData(f frame) {
 	if err := tk.answer.spool.put(f.body); err != nil {
 		w.pool.log.Error("a response cannot be stored", "worker", w.number, "err", err)
 	}
+	w.feeds(tk)
 }
 
 func (w *worker) takeEnd(f frame) {
@@ -186,6 +192,7 @@ func (w *worker) takeEnd(f frame) {
 		return
 	}
 	tk.answer.spool.end(nil)
+	w.feeds(tk)
 	tk.release()
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -12,6 +13,8 @@ import (
 // Sizes of a spool.
 const (
 	spoolMemory    = 256 << 10 // bytes that it keeps in memory
+	spoolBuffer    = 64 << 10  // of a buffer for these, at first
+	spoolAtOnce    = 64 << 10  // bytes of memory that an event loop gets at once
 	spoolFile      = 64 << 20  // size from which on it begins another file
 	spoolPiece     = 4 << 20   // bytes of a file that are sent at once
 	spoolHighWater = 1 << 30   // bytes that are so many that its producer is to pause
@@ -51,7 +54,10 @@ type spool struct {
 	err       error // the end's
 	untold    error // why something was not stored, until the producer has heard of it
 	abandoned bool
-	consuming bool // writeTo will free the files
+	consuming bool   // the consumer will free what there is
+	lent      []byte // memory from which look gives
+	over      bool   // look has given all
+	idle      bool   // look has found nothing
 }
 
 // spoolPart is one file of a spool.
@@ -59,6 +65,12 @@ type spoolPart struct {
 	f             *os.File
 	written, sent int64
 }
+
+// spoolBuffers are those for spool.mem that nobody uses: responses that come and go at once would each grow its own.
+var spoolBuffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, spoolBuffer)
+	return &b
+}}
 
 // behindBuffers are those for spool.behind that nobody uses.
 var behindBuffers = sync.Pool{New: func() any {
@@ -84,6 +96,9 @@ func (s *spool) put(p []byte) (err error) {
 	}
 	s.waiting += int64(len(p))
 	if len(s.files) == 0 && !s.storing && s.taken+len(s.mem)+len(p) <= s.memory {
+		if cap(s.mem) == 0 {
+			s.mem = *spoolBuffers.Get().(*[]byte)
+		}
 		s.mem = append(s.mem, p...)
 		s.notify()
 	} else {
@@ -209,9 +224,29 @@ func (s *spool) notify() {
 	}
 }
 
+// awaited reports whether the event loop that consumes is to be told that something has changed.
+func (s *spool) awaited() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.idle
+	s.idle = false
+	return was
+}
+
+// freeMemoryLocked gives back memory.
+func (s *spool) freeMemoryLocked() {
+	for _, b := range [...]*[]byte{&s.mem, &s.spare} {
+		if 0 < cap(*b) && cap(*b) <= spoolMemory {
+			whole := (*b)[:0]
+			spoolBuffers.Put(&whole)
+		}
+		*b = nil
+	}
+}
+
 // freeLocked gives back memory and files.
 func (s *spool) freeLocked() {
-	s.mem, s.spare = nil, nil
+	s.freeMemoryLocked()
 	for _, part := range s.files {
 		_ = part.f.Close() // nobody wants its contents any more
 	}
@@ -260,12 +295,60 @@ func (s *spool) writeTo(ctx context.Context, w *highball.Response) error {
 	}
 }
 
+// done ends what look has begun: all was sent, or the answer is not wanted, or else writeTo goes on.
+func (s *spool) done(wanted bool) {
+	s.mu.Lock()
+	goesOn := wanted && !s.over
+	s.mu.Unlock()
+	if !goesOn {
+		s.stopConsuming()
+	}
+}
+
 // stopConsuming is abandon by the consumer.
 func (s *spool) stopConsuming() {
 	s.mu.Lock()
 	s.consuming = false
 	s.mu.Unlock()
 	s.abandon()
+}
+
+// look returns what an event loop is to send next, as a highball.Flow does: it consumes like writeTo, but for what is in files. Its bytes are valid until
+// the next call, or stopConsuming.
+func (s *spool) look() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.consuming = true
+	if len(s.lent) == 0 {
+		if s.taken > 0 {
+			s.spare, s.waiting, s.taken = s.spare[:0], s.waiting-int64(s.taken), 0
+			s.throttleLocked()
+		}
+		s.mem, s.spare = s.spare, s.mem
+		s.lent, s.taken = s.spare, len(s.spare)
+	}
+	switch n := min(len(s.lent), spoolAtOnce); {
+	case s.abandoned:
+		return nil, highball.ErrAbort
+	case n > 0:
+		b := s.lent[:n]
+		s.lent = s.lent[n:]
+		if s.ended && s.err == nil && s.waiting == int64(s.taken) && len(s.lent) == 0 {
+			s.over = true
+			return b, io.EOF
+		}
+		return b, nil
+	case s.storing || len(s.files) > 0:
+		return nil, highball.ErrWouldBlock
+	case s.ended && s.err != nil:
+		return nil, s.err
+	case s.ended:
+		s.over = true
+		return nil, io.EOF
+	}
+	s.freeMemoryLocked()
+	s.idle = true
+	return nil, highball.ErrNoneYet
 }
 
 // batch is what the consumer sends at once: bytes, or n bytes of a part from an offset on.

@@ -54,6 +54,9 @@ type ticket struct {
 	cancelled bool // the worker was told that nobody wants the rest
 
 	answer answer // of the worker's goroutine until it is handed over
+	flows  bool   // the answer is for the client's loop to send while it is made; of the worker's goroutine, as is begun
+	begun  bool   // that loop knows of it
+	flow   *spool // what that loop sends; of its goroutine
 }
 
 // stage is how far a request has come.
@@ -212,6 +215,9 @@ func (tk *ticket) Done(_ *highball.Turn, err error) {
 		tk.pool.abandon(tk, err)
 		tk.dropFile()
 	}
+	if tk.flow != nil {
+		tk.flow.done(err == nil)
+	}
 	tk.release()
 }
 
@@ -239,6 +245,7 @@ func (tk *ticket) handOver(t *highball.Turn) {
 func (tk *ticket) fail(t *highball.Turn, err error) {
 	if s := tk.answer.spool; s != nil {
 		s.end(err)
+		tk.tell(t)
 	} else {
 		tk.answer.err = err
 		tk.handOver(t)

@@ -3,6 +3,7 @@ package loop
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -317,6 +318,29 @@ func (c *Conn) Send(b []byte) {
 		c.pending = append(c.pending, b...)
 	default:
 		c.Close()
+	}
+}
+
+// SendParts is Send for three parts, one behind another.
+func (c *Conn) SendParts(p1, p2, p3 []byte) {
+	if len(c.pending) > 0 {
+		c.pending = slices.Concat(c.pending, p1, p2, p3)
+		return
+	}
+	n, err := c.loop.sys.writev(c.fd, p1, p2, p3)
+	if err != nil && err != unix.EAGAIN {
+		c.Close()
+		return
+	}
+	n = max(n, 0)
+	c.sent += int64(n)
+	for _, p := range [...][]byte{p1, p2, p3} {
+		written := min(n, len(p))
+		c.pending = append(c.pending, p[written:]...)
+		n -= written
+	}
+	if len(c.pending) > 0 && err == nil {
+		c.flush() // only EAGAIN promises an event
 	}
 }
 

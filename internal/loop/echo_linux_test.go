@@ -16,7 +16,7 @@ import (
 
 // This file is what the other tests stand on: a group on the loopback interface, and a session for it.
 
-// echo answers each line with itself: one that begins with "d" on a goroutine, others on the loop. The functions, where
+// echo answers each line with itself: one that begins with "d" on a goroutine, others on the loop, with "p" in parts. The functions, where
 // there are any, replace what it does.
 type echo struct {
 	c    *Conn
@@ -59,7 +59,7 @@ func (s *echo) Input(b []byte) {
 	if s.hub.timeout > 0 {
 		s.c.SetTimeout(s.hub.timeout)
 	}
-	if len(s.line) == 0 && bytes.IndexByte(b, 'd') < 0 && bytes.HasSuffix(b, []byte("\n")) {
+	if len(s.line) == 0 && bytes.IndexByte(b, 'd') < 0 && !bytes.HasPrefix(b, []byte("p")) && bytes.HasSuffix(b, []byte("\n")) {
 		s.c.Send(b) // without a copy
 		return
 	}
@@ -76,7 +76,11 @@ func (s *echo) Input(b []byte) {
 			s.detach()
 			return
 		}
-		s.c.Send(s.line[:end])
+		if s.line[0] == 'p' {
+			s.c.SendParts(s.line[:1], s.line[1:end-1], s.line[end-1:end])
+		} else {
+			s.c.Send(s.line[:end])
+		}
 		if !s.c.Looped() {
 			return
 		}

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -90,12 +91,12 @@ func (k *saboteur) write(fd int, p []byte) (int, error) {
 	return k.move(fd, "write", p, k.kernel.write)
 }
 
-func (k *saboteur) writev(fd int, a, b []byte) (int, error) {
+func (k *saboteur) writev(fd int, a, b, c []byte) (int, error) {
 	return k.move(fd, "writev", a, func(fd int, p []byte) (int, error) {
 		if len(p) < len(a) {
 			return k.kernel.write(fd, p)
 		}
-		return k.kernel.writev(fd, a, b)
+		return k.kernel.writev(fd, a, b, c)
 	})
 }
 
@@ -191,7 +192,7 @@ func converse(t *testing.T, f fault, at int) (calls int, cut error) {
 // talk tells how the peer has ended the conversation early, or what else was wrong with it.
 func talk(c net.Conn) (cut, wrong error) {
 	big := strings.Repeat("big", 50_000)
-	for _, line := range []string{"inline\n", "detached\n", "d1\nd2\ninline\n", big + "\n", "d" + big + "\n", "inline\n"} {
+	for _, line := range []string{"inline\n", "detached\n", "d1\nd2\ninline\n", big + "\n", "d" + big + "\n", "parts\n", "p" + big + "\n", "p1\np2\n", "inline\n"} {
 		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 			return nil, err
 		}
@@ -326,6 +327,38 @@ func TestResetWhileOutputIsPending(t *testing.T) {
 	if n := s.closedOnce.Load(); n != 1 {
 		t.Errorf("Closed was called %d times", n)
 	}
+}
+
+// Parts are sent one behind another whatever the client takes, also behind what it has not taken yet.
+func TestSendParts(t *testing.T) {
+	h := &hub{opened: make(chan *echo, 1)}
+	fd, addr := listenTCP(t)
+	g := start(t, Config{Sockets: []int{fd}}, h)
+	c := dial(t, addr)
+	s := within(t, h.opened, "the connection")
+	var want []byte
+	onLoop(t, g, func(*Loop) {
+		for n := range 300 {
+			parts := [3][]byte{[]byte("head"), bytes.Repeat([]byte{byte(n)}, n*500), []byte("end")}
+			parts[n%3] = nil
+			for _, p := range parts {
+				want = append(want, p...)
+			}
+			s.c.SendParts(parts[0], parts[1], parts[2])
+		}
+		if s.c.Pending() == 0 {
+			t.Error("the client has taken all")
+		}
+	})
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("it was received otherwise than sent: %v", err)
+	}
+	onLoop(t, g, func(*Loop) {
+		if _, sent := s.c.Moved(); sent != int64(len(want)) {
+			t.Errorf("%d bytes were counted, of %d", sent, len(want))
+		}
+	})
 }
 
 func TestStartThatFailsClosesWhatItTookOver(t *testing.T) {

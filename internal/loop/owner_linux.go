@@ -67,7 +67,7 @@ func (c *Conn) write(a, b []byte, then hint, patience time.Duration) (int, time.
 		case len(b) == 0:
 			n, err = c.loop.sys.write(c.fd, a)
 		default:
-			n, err = c.loop.sys.writev(c.fd, a, b)
+			n, err = c.loop.sys.writev(c.fd, a, b, nil)
 		}
 		if err != unix.EAGAIN {
 			c.sent += int64(max(n, 0))

@@ -28,11 +28,12 @@ func sendWith(fd int, p []byte, flags uintptr) (int, error) {
 	return counted(n, errno)
 }
 
-// sendBoth is Send for a and, behind it, b. Neither is empty.
-func sendBoth(fd int, a, b []byte) (int, error) {
-	parts := [2]unix.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}}
+// sendParts is Send for a and, behind it, b and c.
+func sendParts(fd int, a, b, c []byte) (int, error) {
+	parts := [3]unix.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}, {Base: unsafe.SliceData(c)}}
 	parts[0].SetLen(len(a))
 	parts[1].SetLen(len(b))
+	parts[2].SetLen(len(c))
 	message := unix.Msghdr{Iov: &parts[0]}
 	message.SetIovlen(len(parts))
 	n, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&message)), unix.MSG_NOSIGNAL)

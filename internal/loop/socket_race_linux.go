@@ -16,4 +16,4 @@ func sendMore(fd int, p []byte) (int, error) {
 	return unix.SendmsgN(fd, p, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
 }
 
-func sendBoth(fd int, a, b []byte) (int, error) { return unix.Writev(fd, [][]byte{a, b}) }
+func sendParts(fd int, a, b, c []byte) (int, error) { return unix.Writev(fd, [][]byte{a, b, c}) }

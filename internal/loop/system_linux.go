@@ -12,7 +12,7 @@ import (
 type system interface {
 	read(fd int, p []byte) (int, error)
 	write(fd int, p []byte) (int, error)
-	writev(fd int, a, b []byte) (int, error)
+	writev(fd int, a, b, c []byte) (int, error)
 	writeMore(fd int, p []byte) (int, error)
 	sendfile(out, in int, offset int64, n int) (int, error)
 	// sendCached is sendfile of what is in memory.
@@ -46,9 +46,9 @@ func (kernel) write(fd int, p []byte) (int, error) {
 	}
 }
 
-func (kernel) writev(fd int, a, b []byte) (int, error) {
+func (kernel) writev(fd int, a, b, c []byte) (int, error) {
 	for {
-		n, err := sendBoth(fd, a, b)
+		n, err := sendParts(fd, a, b, c)
 		if err != unix.EINTR {
 			return n, err
 		}
