@@ -26,6 +26,7 @@ type answers struct {
 type parting struct {
 	c     *conn
 	out   []byte
+	long  []byte    // behind out: the body of its last answer, in memory of whoever has made it
 	due   due       // its strings are valid until it is told of
 	spent *exchange // which has them, or nil for the loop's input
 	next  step
@@ -63,11 +64,11 @@ func (e *engine) giveOut(out []byte, kept bool) {
 	}
 }
 
-// putOff has the answers in out sent with those to other connections, or at once, and then what is next for c.
-func (e *engine) putOff(c *conn, out []byte, spent *exchange, next step) {
+// putOff has the answers in out sent with those to other connections, or at once, and then what is next for c. What is long is sent at once in any case.
+func (e *engine) putOff(c *conn, out, long []byte, spent *exchange, next step) {
 	a := &e.answers
 	p := &a.queue[a.n]
-	p.c, p.out, p.spent, p.next = c, out, spent, next
+	p.c, p.out, p.long, p.spent, p.next = c, out, long, spent, next
 	e.giveOut(out, len(out) > 0)
 	if len(out) == 0 && !p.due.there {
 		p.leave()
@@ -79,7 +80,7 @@ func (e *engine) putOff(c *conn, out []byte, spent *exchange, next step) {
 	if a.n == 0 {
 		a.since = e.mark
 	}
-	if a.n++; a.n == togetherMost || e.mark-a.since > togetherTime {
+	if a.n++; len(long) > 0 || a.n == togetherMost || e.mark-a.since > togetherTime {
 		e.sendOff()
 	}
 }
@@ -92,7 +93,11 @@ func (e *engine) sendOff() {
 	}
 	queue := a.queue[:a.n]
 	for i := range queue {
-		queue[i].c.lc.Send(queue[i].out)
+		if p := &queue[i]; len(p.long) == 0 {
+			p.c.lc.Send(p.out)
+		} else {
+			p.c.lc.SendParts(p.out, p.long, nil)
+		}
 	}
 	if srv := queue[0].c.srv; srv.state.observed {
 		e.mark = srv.now()
@@ -115,7 +120,7 @@ func (e *engine) sendOff() {
 // leave does what follows on the answers that were sent.
 func (p *parting) leave() {
 	c, spent, next := p.c, p.spent, p.next
-	p.c, p.out, p.spent = nil, nil, nil
+	p.c, p.out, p.long, p.spent = nil, nil, nil, nil
 	if spent != nil { // whose strings were wanted until now
 		c.srv.state.giveExchange(spent)
 	}

@@ -92,11 +92,11 @@ func (c *conn) Input(b []byte) {
 	own := x.out
 	x.out = c.engine.takeOut()
 	rest, next := c.answerInline(x, b)
-	c.endInput(x, own, rest, next)
+	c.endInput(x, own, rest, nil, next)
 }
 
-// endInput has the answers of a turn, which stand in x.out, sent, and does what is next; own is x's buffer for other times.
-func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
+// endInput has the answers of a turn, which stand in x.out, sent, and long behind them, and does what is next; own is x's buffer for other times.
+func (c *conn) endInput(x *exchange, own, rest, long []byte, next step) {
 	if next == stepFile {
 		c.engine.sendOff() // who is not to wait for that
 		rest, next = c.sendFile(x, rest)
@@ -118,7 +118,7 @@ func (c *conn) endInput(x *exchange, own, rest []byte, next step) {
 		c.engine.giveOut(out, false)
 	default:
 		spent := c.keep(x, rest)
-		c.engine.putOff(c, out, spent, next)
+		c.engine.putOff(c, out, long, spent, next)
 	}
 }
 

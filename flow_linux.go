@@ -132,14 +132,16 @@ func (c *conn) sendPiece(f *flowing, b []byte, last bool) error {
 		x.out = append(append(x.out, b...), tail...)
 		b, tail = nil, nil
 	}
-	if len(b) == 0 {
-		c.lc.Send(x.out)
-	} else {
-		c.lc.SendParts(x.out, b, tail)
-	}
+	out, sent := x.out, x.sent
 	x.out = x.out[:0]
-	if last && x.sent < f.length {
-		return fmt.Errorf("highball: the answer has %d of %d declared bytes", x.sent, f.length)
+	switch {
+	case len(b) > 0:
+		c.lc.SendParts(out, b, tail)
+	case len(out) > 0:
+		c.lc.Send(out)
+	}
+	if last && sent < f.length { // x may be another connection's by now
+		return fmt.Errorf("highball: the answer has %d of %d declared bytes", sent, f.length)
 	}
 	return nil
 }
@@ -225,7 +227,7 @@ func (c *conn) endFlow() {
 	c.endAwait(nil)
 	own := x.out
 	x.out = c.engine.takeOut()
-	c.proceed(x, own, x.head.Size, nil)
+	c.proceed(x, own, x.head.Size, nil, nil)
 }
 
 // cutFlow ends the connection, and before that the request.

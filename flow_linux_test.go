@@ -67,8 +67,12 @@ func newSprings(t testing.TB, scripts map[string]script) *springs {
 }
 
 func (s *springs) ServeInline(w *highball.Response, r *highball.Request) bool {
-	if r.Path() == "/text" {
+	switch r.Path() {
+	case "/text":
 		_, err := w.WriteString("text\n")
+		return err == nil
+	case "/heap":
+		_, err := w.WriteString(numberedLines()[:200<<10])
 		return err == nil
 	}
 	return false
@@ -222,23 +226,24 @@ func TestFlows(t *testing.T) {
 	}
 	blocks := step{"", highball.ErrWouldBlock}
 	scripts := map[string]script{
-		"/one":            {steps: []step{{"one", io.EOF}}},
-		"/end-alone":      {steps: []step{{"one", nil}, {"", io.EOF}}},
-		"/nothing":        {steps: []step{{"", io.EOF}}},
-		"/pieces":         {steps: []step{{"a", nil}, {"bc", nil}, {large[:20<<10], nil}, {"d", io.EOF}}},
-		"/declared":       {length: 5, steps: []step{{"ab", nil}, {"cde", nil}, {"", io.EOF}}},
-		"/excess":         {length: 4, steps: []step{{"ab", nil}, {"cde", nil}, {"fg", io.EOF}}},
-		"/large":          {steps: pieces(1, 16<<10, 16<<10+1, 64<<10, 1<<20)},
-		"/large-declared": {length: int64(len(large)), steps: pieces(100, 64<<10, 1<<20)},
-		"/blocks":         {steps: []step{blocks, {"all", nil}, {" of it", io.EOF}}},
-		"/blocks-then":    {steps: []step{{"some", nil}, blocks, {" more", nil}, {" and more", io.EOF}}},
-		"/blocks-large":   {steps: append([]step{{large[:5], nil}, blocks}, step{large[5:], io.EOF})},
+		"/one":             {steps: []step{{"one", io.EOF}}},
+		"/end-alone":       {steps: []step{{"one", nil}, {"", io.EOF}}},
+		"/nothing":         {steps: []step{{"", io.EOF}}},
+		"/pieces":          {steps: []step{{"a", nil}, {"bc", nil}, {large[:20<<10], nil}, {"d", io.EOF}}},
+		"/declared":        {length: 5, steps: []step{{"ab", nil}, {"cde", nil}, {"", io.EOF}}},
+		"/excess":          {length: 4, steps: []step{{"ab", nil}, {"cde", nil}, {"fg", io.EOF}}},
+		"/large":           {steps: pieces(1, 16<<10, 16<<10+1, 64<<10, 1<<20)},
+		"/large-declared":  {length: int64(len(large)), steps: pieces(100, 64<<10, 1<<20)},
+		"/blocks":          {steps: []step{blocks, {"all", nil}, {" of it", io.EOF}}},
+		"/blocks-then":     {steps: []step{{"some", nil}, blocks, {" more", nil}, {" and more", io.EOF}}},
+		"/blocks-declared": {length: 20, steps: []step{{"some", nil}, blocks, {" more", nil}, {" and enough", io.EOF}}},
+		"/blocks-large":    {steps: append([]step{{large[:5], nil}, blocks}, step{large[5:], io.EOF})},
 	}
 	bodies := map[string]string{
 		"/one": "one", "/end-alone": "one", "/nothing": "", "/pieces": "abc" + large[:20<<10] + "d", "/declared": "abcde", "/excess": "abcd", "/large": large,
-		"/large-declared": large, "/blocks": "all of it", "/blocks-then": "some more and more", "/blocks-large": large,
+		"/large-declared": large, "/blocks": "all of it", "/blocks-then": "some more and more", "/blocks-large": large, "/blocks-declared": "some more and enough",
 	}
-	framings := map[string]string{"/one": "3", "/nothing": "0", "/declared": "5", "/excess": "4", "/large-declared": fmt.Sprint(len(large))}
+	framings := map[string]string{"/one": "3", "/nothing": "0", "/declared": "5", "/excess": "4", "/large-declared": fmt.Sprint(len(large)), "/blocks-declared": "20"}
 	s := newSprings(t, scripts)
 	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s, Loops: 2})
 	var random = rand.New(rand.NewPCG(1, 2))
@@ -294,6 +299,40 @@ func TestFlows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An answer in pieces waits for those before it that the client has not taken, also if a goroutine is to give it; and HTTP/1.0 knows no chunks.
+func TestFlowsBehindOthers(t *testing.T) {
+	s := newSprings(t, map[string]script{
+		"/pieces": {steps: []step{{"some", nil}, {" more", io.EOF}}},
+		"/blocks": {steps: []step{{"", highball.ErrWouldBlock}, {"all of it", io.EOF}}},
+	})
+	_, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
+	for n := range 20 {
+		path, want, heaps := "/pieces", "some more", 41+n/2
+		if n%2 == 0 {
+			path, want = "/blocks", "all of it"
+		}
+		c := srv.Dial(t)
+		c.Send(strings.Repeat(get("/heap", ""), heaps) + get(path, "") + get("/text", ""))
+		for range heaps {
+			if res := c.Receive("GET"); res.Body != numberedLines()[:200<<10] {
+				t.Fatalf("before it: %d bytes", len(res.Body))
+			}
+		}
+		if res := c.Receive("GET"); res.Body != want {
+			t.Errorf("%s: %q", path, res.Body)
+		}
+		if res := c.Receive("GET"); res.Body != "text\n" {
+			t.Errorf("behind it: %q", res.Body)
+		}
+	}
+	c := srv.Dial(t)
+	c.Send("GET /pieces HTTP/1.0\r\nHost: test\r\nConnection: keep-alive\r\n\r\n")
+	if res := c.Receive("GET"); res.Body != "some more" || res.Value("Transfer-Encoding") != "" || !res.Closing() {
+		t.Errorf("HTTP/1.0: %+v", res)
+	}
+	c.WantClosed()
 }
 
 // What records show of an answer in pieces is what was sent, chunks and all.
@@ -398,7 +437,7 @@ func TestFlowsForClientsThatAreTooSlow(t *testing.T) {
 
 // The handler's deadline counts while the answer is made, and not while the client is waited for.
 func TestFlowsAndTheDeadline(t *testing.T) {
-	const deadline = 300 * time.Millisecond
+	const deadline = 800 * time.Millisecond
 	s := newSprings(t, nil)
 	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s, Deadlines: highball.Deadlines{Handler: deadline}})
 
@@ -432,11 +471,29 @@ func TestFlowsAndTheDeadline(t *testing.T) {
 	one.gives(step{body, nil})
 	servertest.Eventually(t, "the loop waits", func() bool { return srv.Highball.Connections().Sending == 1 })
 	time.Sleep(deadline + 100*time.Millisecond)
-	one.gives(step{"", io.EOF})
-	if res := c.Receive("GET"); res.Body != body {
-		t.Errorf("%d bytes of %d", len(res.Body), len(body))
+	readUntil(t, c, "\r\n\r\n")
+	if _, err := io.ReadFull(c, make([]byte, len("1800000\r\n")+len(body)+len("\r\n"))); err != nil {
+		t.Error(err)
 	}
+	time.Sleep(deadline * 3 / 8)
+	one.gives(step{"", io.EOF})
+	readUntil(t, c, "0\r\n\r\n")
 	w.wantRecord(t, 200, len(body), false)
+
+	// Once the client has taken all it counts again.
+	c = srv.Dial(t)
+	one = s.rises(t, c, get("/slow-client-and-app", ""))
+	one.gives(step{body, nil})
+	servertest.Eventually(t, "the loop waits", func() bool { return srv.Highball.Connections().Sending == 1 })
+	readUntil(t, c, "\r\n\r\n")
+	if _, err := io.ReadAll(c); err == nil {
+		t.Error("an answer that was cut seems whole")
+	}
+	one.wantDone(t, highball.ErrHandlerDeadline)
+	r := w.wantRecord(t, 200, len(body), true)
+	if r.Spans[observe.Stream] < deadline/4 {
+		t.Errorf("phases: %v", r.Spans)
+	}
 }
 
 // An answer that fails is told by Serve if nothing was sent, and else cuts the connection.
@@ -510,11 +567,18 @@ func TestFlowsAreEnded(t *testing.T) {
 	}
 	w.nextConnection(t)
 
-	// What is there a client that has ended its sending still gets.
+	// What is there a client that has ended its sending still gets. It is not taken before there is room for it.
 	c, one = begun()
 	one.gives(step{numberedLines(), nil})
 	servertest.Eventually(t, "the loop waits", func() bool { return srv.Highball.Connections().Sending == 1 })
 	one.gives(step{"the end", io.EOF})
+	one.later.More(nil)
+	n := srv.Highball.Connections() // by now the loop has read its mail
+	one.mu.Lock()
+	if n.Sending != 1 || len(one.steps) != 1 {
+		t.Errorf("%+v, %d steps are left", n, len(one.steps))
+	}
+	one.mu.Unlock()
 	c.CloseWrite()
 	if rest, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(rest), "the end\r\n0\r\n\r\n") {
 		t.Errorf("%d bytes, %v", len(rest), err)

@@ -83,7 +83,7 @@ func (c *conn) FileSent(moved int64, took time.Duration) {
 	x.head.Reset()
 	x.res.header.Reset()
 	rest, next := behind(x.buffered()[size:], closing)
-	c.endInput(x, own, rest, next)
+	c.endInput(x, own, rest, nil, next)
 }
 
 // moved notes what the loop has sent of the file, and how long that took.

@@ -143,7 +143,7 @@ func (c *conn) sendLater(m *letter) {
 		x.timing.took(m.took, c.srv.now()) // it is to be said in the head
 		m.took = 0
 	}
-	err := x.reply(m)
+	long, err := x.reply(m)
 	c.endAwait(nil)
 	if err != nil {
 		c.srv.logFailure(&x.req, err)
@@ -155,11 +155,23 @@ func (c *conn) sendLater(m *letter) {
 	c.engine.begin(c.lc.Now())
 	x.timing.took(m.took, c.engine.mark)
 	c.answered(x, c.engine.mark, 0, end) // it was made when it came
-	c.proceed(x, own, size, err)
+	if len(long) > 0 {
+		c.seeLong(x, long)
+	}
+	c.proceed(x, own, size, long, err)
 }
 
-// proceed goes on behind a request with a head of size bytes, which has been answered, or whose answer failed; own is x's buffer in place of the loop's.
-func (c *conn) proceed(x *exchange, own []byte, size int, failed error) {
+// seeLong has the record of the answer in x.out, where that tells of it, show the beginning of the body that follows.
+func (c *conn) seeLong(x *exchange, body []byte) {
+	if d := c.engine.due(); d.there && d.record.Wire != nil {
+		x.seen = append(append(x.seen[:0], x.out...), body[:seenSize]...)
+		d.wire.Response = x.seen
+	}
+}
+
+// proceed goes on behind a request with a head of size bytes, which has been answered, or whose answer failed. What stands in x.out is sent, and long behind
+// it; own is x's buffer in place of the loop's.
+func (c *conn) proceed(x *exchange, own []byte, size int, long []byte, failed error) {
 	closing := x.res.closing
 	x.head.Reset()
 	x.res.header.Reset()
@@ -167,17 +179,17 @@ func (c *conn) proceed(x *exchange, own []byte, size int, failed error) {
 	switch {
 	case failed != nil:
 		rest, next = nil, stepAbort
-	case next == stepYield: // which nothing forbids now
+	case next == stepYield && len(long) == 0: // which nothing forbids now
 		rest, next = c.answerInline(x, rest)
 	}
 	if next != stepLater && next != stepServe {
 		c.lc.Resume()
 	}
-	c.endInput(x, own, rest, next)
+	c.endInput(x, own, rest, long, next)
 }
 
-// reply composes a letter's answer.
-func (x *exchange) reply(m *letter) error {
+// reply composes a letter's answer, but for its body if that is long, which it returns.
+func (x *exchange) reply(m *letter) (long []byte, err error) {
 	w, length, body := &x.res, m.length, m.body
 	w.status, w.stage = m.head.status, finished
 	silent := w.headOnly() || bodyless(m.head.status)
@@ -191,24 +203,29 @@ func (x *exchange) reply(m *letter) error {
 		w.unfold(m.head.status, m.head.fields)
 		w.length = length
 		if err := errors.Join(w.edit(false), checkFields(&w.header)); err != nil {
-			return err
+			return nil, err
 		}
 		if err := x.begin(w, false); err != nil {
-			return err
+			return nil, err
 		}
 	} else {
 		x.preparedHead(w, m.head, h1.Length, length)
 	}
 	if silent {
-		return nil
+		return nil, nil
+	}
+	if len(body) > joinSize && int64(len(body)) == length {
+		x.sent += length
+		x.traceBody(body)
+		return body, nil
 	}
 	if err := x.data(body); err != nil {
-		return err
+		return nil, err
 	}
 	if int64(len(body)) < length {
-		return fmt.Errorf("highball: the answer has %d of %d declared bytes", len(body), length)
+		return nil, fmt.Errorf("highball: the answer has %d of %d declared bytes", len(body), length)
 	}
-	return nil
+	return nil, nil
 }
 
 // detachLater hands the connection, with the request that was waited for, to a goroutine.

@@ -291,6 +291,47 @@ func TestAnswersThatComeLater(t *testing.T) {
 	}
 }
 
+// Long answers, which are sent from where they were made, keep their order among others, and each is told of, however slowly the client takes them.
+func TestLongAnswersThatComeLater(t *testing.T) {
+	for _, slow := range []bool{false, true} {
+		w, srv := new(witness), &highball.Server{Loops: 1}
+		srv.Observe(w)
+		srv.CaptureWire()
+		o, s := startOracle(t, servertest.Loop, srv)
+		var answering sync.WaitGroup
+		answering.Go(o.answerAll)
+		const rounds = 30 // more than sockets hold
+		c := s.Dial(t)
+		var requests strings.Builder
+		for range rounds {
+			requests.WriteString(get("/a", "") + get("/large", "") + get("/large", "") + get("/b", ""))
+		}
+		c.Send(requests.String())
+		if slow {
+			servertest.Eventually(t, "the client is waited for", func() bool { return s.Highball.Connections().Sending == 1 })
+		}
+		for n := range rounds {
+			for _, want := range []string{"/a\n", string(o.large), string(o.large), "/b\n"} {
+				if body := c.Receive("GET").Body; body != want {
+					t.Fatalf("round %d: %d bytes, not %d", n, len(body), len(want))
+				}
+				r := w.wantRecord(t, 200, len(want), false)
+				head, body, _ := strings.Cut(string(r.Wire.Response), "\r\n\r\n")
+				if !strings.HasPrefix(head, "HTTP/1.1 200 OK\r\n") || body != want[:min(len(want), 1<<10)] {
+					t.Fatalf("round %d: the record shows %d bytes: %.60q", n, len(r.Wire.Response), r.Wire.Response)
+				}
+			}
+		}
+		c.Send(get("/large", "Connection: close\r\n"))
+		if res := c.Receive("GET"); res.Body != string(o.large) || !res.Closing() {
+			t.Errorf("the last one: %d bytes", len(res.Body))
+		}
+		c.WantClosed()
+		_ = o.remote.Close()
+		answering.Wait()
+	}
+}
+
 func TestLaterHead(t *testing.T) {
 	o, s := startOracle(t, servertest.Loop, &highball.Server{})
 	go o.answerAll()

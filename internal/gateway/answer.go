@@ -23,6 +23,9 @@ func (tk *ticket) write(w *highball.Response, r *highball.Request) error {
 	if a.head.bodyless() {
 		return nil
 	}
+	if a.head.length < 0 && len(a.body) > 0 { // else it is the answer to HEAD
+		w.SetContentLength(int64(len(a.body)))
+	}
 	_, err := w.Write(a.body)
 	return tolerated(err)
 }

@@ -30,7 +30,7 @@ type arena struct {
 	used   [arenaSlots]bool // may have memory
 	trims  bool             // a trim will come
 	closed bool
-	backed [arenaSlots]bool // has memory for certain
+	backed [arenaSlots]int // bytes of each, from its start, that have memory for certain
 }
 
 // slot is the number of a slot, counted from 1; 0 is none.
@@ -38,7 +38,11 @@ type slot uint16
 
 const (
 	arenaSlots = 64
-	slotSize   = maxWhole
+	slotSize   = 1 << 20
+	slotStep   = 256 << 10 // in which a slot gets its memory
+
+	// slotBody is how long the body of a request may be that is put in a slot: how long its client takes to send it is the client's affair.
+	slotBody = 256 << 10
 
 	// forAnswers is how many slots bodies of requests leave for answers: clients may take long to send theirs.
 	forAnswers = 16
@@ -70,10 +74,10 @@ func newArena() *arena {
 // take returns a slot for the answer to a request, or 0.
 func (a *arena) take() slot { return a.takeOf(0) }
 
-// takeForBody returns a slot for the body of a request, which has memory in any case, or 0.
-func (a *arena) takeForBody() slot {
+// takeForBody returns a slot for the body of a request, of n bytes, for which it has memory in any case, or 0.
+func (a *arena) takeForBody(n int) slot {
 	s := a.takeOf(forAnswers)
-	if s == 0 || a.back(s) == nil {
+	if s == 0 || a.back(s, n) == nil {
 		return s
 	}
 	a.give(s)
@@ -119,7 +123,7 @@ func (a *arena) trim() {
 	for _, s := range a.free[:a.rest] {
 		if a.used[s-1] {
 			loseMemory(a.file, int64(s-1)*slotSize, slotSize)
-			a.used[s-1], a.backed[s-1] = false, false
+			a.used[s-1], a.backed[s-1] = false, 0
 		}
 	}
 	a.rest = len(a.free)
@@ -128,14 +132,17 @@ func (a *arena) trim() {
 	}
 }
 
-// back has the system find the memory of a slot that is the caller's. Without it, to write there when no memory is left would end the
-// process, where it is only an error here.
-func (a *arena) back(s slot) error {
-	if a.backed[s-1] { // which is of the slot's owner
+// back has the system find the memory of the first n bytes of a slot that is the caller's. Without it, to write there when no memory is left would end
+// the process, where it is only an error here.
+func (a *arena) back(s slot, n int) error {
+	if a.backed[s-1] >= n { // which is of the slot's owner
 		return nil
 	}
-	err := findMemory(a.file, int64(s-1)*slotSize, slotSize)
-	a.backed[s-1] = err == nil
+	n = (n + slotStep - 1) / slotStep * slotStep
+	err := findMemory(a.file, int64(s-1)*slotSize, int64(n))
+	if err == nil {
+		a.backed[s-1] = n
+	}
 	return err
 }
 

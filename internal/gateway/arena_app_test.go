@@ -4,6 +4,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -62,6 +63,111 @@ func TestBodiesOfAnyLength(t *testing.T) {
 			r.slotsBack(t)
 		}
 	}
+}
+
+// marked is a request whose answer is of n bytes that no other has.
+func marked(mark string, n int) (request, body string) {
+	_, body = post("", mark, n)
+	return fmt.Sprintf("GET /marked?%s=%d HTTP/1.1\r\nHost: h\r\n\r\n", mark, n), body
+}
+
+// Answers of any length come as they are, from slots and beside them.
+func TestLongAnswers(t *testing.T) {
+	sizes := []int{1, 256<<10 - 100, 256 << 10, 256<<10 + 1, 600_000, gateway.SlotSize, gateway.SlotSize + 1, 3 << 20}
+	for _, cfg := range []gateway.Config{{}, {Workers: 2}, {Threads: 2}} {
+		for _, trace := range []bool{false, true} {
+			var traced servertest.Log
+			srv := new(highball.Server)
+			if trace {
+				srv.Trace = &traced
+			}
+			r := serve(t, servertest.Loop, srv, cfg)
+			c := r.Dial(t)
+			for round := range 3 {
+				for _, n := range sizes {
+					request, body := marked(fmt.Sprint(round, "-", n, "."), n)
+					c.Send(request)
+					if res := c.Receive("GET"); res.Status != 200 || res.Body != body || res.Value("Content-Length") != fmt.Sprint(n) {
+						t.Fatalf("%+v, %d bytes: %d with %d bytes, %v", cfg, n, res.Status, len(res.Body), res.Fields)
+					}
+					c.Send(strings.Replace(request, "GET", "HEAD", 1))
+					if res := c.Receive("HEAD"); res.Status != 200 || res.Value("Content-Length") != fmt.Sprint(n) {
+						t.Errorf("%+v, HEAD of %d bytes: %d, %v", cfg, n, res.Status, res.Fields)
+					}
+				}
+			}
+			r.slotsBack(t)
+		}
+	}
+}
+
+// Many clients at once get each their own, also if goroutines send it, as they do where all is traced.
+func TestLongAnswersDoNotMix(t *testing.T) {
+	for _, traced := range []bool{false, true} {
+		srv := new(highball.Server)
+		if traced {
+			srv.Trace = io.Discard
+		}
+		r := serve(t, servertest.Loop, srv, gateway.Config{Workers: 2})
+		var all sync.WaitGroup
+		for n := range 12 {
+			all.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(n), 2))
+				c := r.Dial(t)
+				for round := range 12 {
+					request, body := marked(fmt.Sprint(n, "-", round, "."), 250_000+random.IntN(gateway.SlotSize-200_000))
+					c.Send(request)
+					if res := c.Receive("GET"); res.Body != body {
+						t.Errorf("client %d, answer %d: %d with %d bytes of %d", n, round, res.Status, len(res.Body), len(body))
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		r.slotsBack(t)
+	}
+}
+
+// Clients that take their time keep slots, but not all of them; in the end each gets what it has asked for, or leaves and gives its slot back.
+func TestSlowClientsOfLongAnswers(t *testing.T) {
+	const clients, answers, size = 45, 8, 1 << 20 // more than sockets hold of one, and more of them than may keep slots
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{Workers: 2})
+	all := make([]*servertest.Client, clients)
+	for n := range all {
+		all[n] = r.Dial(t)
+		for i := range answers {
+			request, _ := marked(fmt.Sprint(n, "-", i, "."), size)
+			all[n].Send(request)
+		}
+	}
+	servertest.Eventually(t, "all wait for their clients", func() bool {
+		n := r.Highball.Connections()
+		return n.Sending+n.Handling == clients && r.app.InFlight() == 0
+	})
+	if n := r.app.SlotsUsed(); n < 10 || n > gateway.SlotsHeld+1 {
+		t.Errorf("%d slots are with clients, of %d at most", n, gateway.SlotsHeld)
+	}
+	if res := r.Dial(t).Get("/long"); res.Body != strings.Repeat("long", 5000) {
+		t.Errorf("meanwhile: %d with %d bytes", res.Status, len(res.Body))
+	}
+	var reading sync.WaitGroup
+	for n, c := range all {
+		if n%9 == 0 {
+			c.Reset()
+			continue
+		}
+		reading.Go(func() {
+			for i := range answers {
+				_, body := marked(fmt.Sprint(n, "-", i, "."), size)
+				if res := c.Receive("GET"); res.Status != 200 || res.Body != body {
+					t.Errorf("client %d, answer %d: %d with %d bytes", n, i, res.Status, len(res.Body))
+				}
+			}
+		})
+	}
+	reading.Wait()
+	r.slotsBack(t)
 }
 
 // A worker that does not share the arena gets the bodies in it all the same.

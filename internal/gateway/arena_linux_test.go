@@ -64,7 +64,7 @@ func TestArena(t *testing.T) {
 func TestArenaKeepsSomeForAnswers(t *testing.T) {
 	a := madeArena(t)
 	n := 0
-	for a.takeForBody() != 0 {
+	for a.takeForBody(slotSize) != 0 {
 		n++
 	}
 	if n != arenaSlots-forAnswers {
@@ -81,15 +81,26 @@ func TestArenaKeepsSomeForAnswers(t *testing.T) {
 // A slot for a body has its memory from the start: without, there is none.
 func TestArenaWithoutMemory(t *testing.T) {
 	a := madeArena(t)
-	if s := a.takeForBody(); s == 0 || !a.backed[s-1] {
+	if s := a.takeForBody(slotSize); s == 0 || a.backed[s-1] != slotSize {
 		t.Fatalf("slot %d", s)
 	}
 	if n := a.memory(t); n != slotSize {
 		t.Errorf("%d bytes of memory", n)
 	}
 	_ = a.file.Close() // so that no more can be had
-	if s := a.takeForBody(); s != 0 || a.taken() != 1 {
+	if s := a.takeForBody(slotSize); s != 0 || a.taken() != 1 {
 		t.Errorf("slot %d without memory, %d in use", s, a.taken())
+	}
+}
+
+// A slot gets its memory as far as it is used, in steps.
+func TestArenaBacks(t *testing.T) {
+	a := madeArena(t)
+	s := a.takeForBody(1)
+	for _, test := range []struct{ n, memory int }{{1, slotStep}, {slotStep, slotStep}, {slotStep + 1, 2 * slotStep}, {100, 2 * slotStep}, {slotSize, slotSize}} {
+		if err := a.back(s, test.n); err != nil || a.memory(t) != int64(test.memory) {
+			t.Errorf("%d bytes: %d of memory, %v", test.n, a.memory(t), err)
+		}
 	}
 }
 
@@ -106,7 +117,7 @@ func (a *arena) memory(t *testing.T) int64 {
 // Slots that were not used since the last look have no memory; those in use, and those used meanwhile, keep it.
 func TestArenaTrim(t *testing.T) {
 	a := madeArena(t)
-	slots := []slot{a.takeForBody(), a.takeForBody(), a.takeForBody()}
+	slots := []slot{a.takeForBody(slotSize), a.takeForBody(slotSize), a.takeForBody(slotSize)}
 	for n, s := range slots {
 		a.bytes(s)[0] = byte(n + 1)
 	}
@@ -131,7 +142,7 @@ func TestArenaTrim(t *testing.T) {
 	if n := a.memory(t); n != 0 || a.trims {
 		t.Errorf("%d bytes with none in use", n)
 	}
-	if s := a.takeForBody(); s == 0 || a.bytes(s)[0] != 0 || a.memory(t) != slotSize || !a.trims {
+	if s := a.takeForBody(slotSize); s == 0 || a.bytes(s)[0] != 0 || a.memory(t) != slotSize || !a.trims {
 		t.Errorf("slot %d is not as good as new", s)
 	}
 }
@@ -156,7 +167,7 @@ func TestArenaClose(t *testing.T) {
 	s := a.take()
 	a.close()
 	a.close()
-	if a.take() != 0 || a.takeForBody() != 0 {
+	if a.take() != 0 || a.takeForBody(slotSize) != 0 {
 		t.Error("slots are given after the end")
 	}
 	a.bytes(s)[0] = 1 // which would end the test
@@ -168,7 +179,7 @@ func TestArenaClose(t *testing.T) {
 		t.Error("it is still mapped")
 	}
 	var none *arena
-	if none.take() != 0 || none.takeForBody() != 0 || none.taken() != 0 || none.slotSize() != 0 {
+	if none.take() != 0 || none.takeForBody(slotSize) != 0 || none.taken() != 0 || none.slotSize() != 0 {
 		t.Error("no arena has slots")
 	}
 	none.close()

@@ -15,6 +15,7 @@ const (
 	SlotSize   = slotSize
 	ArenaSlots = arenaSlots
 	ForAnswers = forAnswers
+	SlotsHeld  = slotsHeld
 )
 
 // SiteThatRefusesToMap is siteThatRefusesToMap for the tests that see the package from outside.

@@ -85,6 +85,18 @@ func (f *frame) filePart() (offset, length int64, err error) {
 	return int64(start), length, nil
 }
 
+// long reports whether the answer that f ends has a body for which a slot of the arena is of use.
+func (f *frame) long() bool {
+	switch f.kind {
+	case sharedFrame:
+		return true
+	case fileFrame:
+		_, n, err := f.filePart()
+		return err == nil && n >= slotLeast && n <= slotSize
+	}
+	return len(f.body) >= slotLeast
+}
+
 // appendHeader appends the header of a frame with a payload of size bytes, the first head of which are its head.
 func appendHeader(dst []byte, kind, flags byte, id uint32, head, size int) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(size))

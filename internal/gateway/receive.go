@@ -71,7 +71,7 @@ func (w *worker) take(f frame) {
 
 // finish takes the request that f answers from the worker, and reports whether its answer is wanted.
 func (w *worker) finish(f frame) (*ticket, bool) {
-	tk := w.pool.finish(w.turn, w, f.id, f.kind == sharedFrame || len(f.body) >= slotLeast)
+	tk := w.pool.finish(w.turn, w, f.id, f.long())
 	if tk == nil {
 		w.breach(fmt.Errorf("a frame of kind %d answers request %d, which it does not have", f.kind, f.id))
 		return nil, false
@@ -101,7 +101,7 @@ func (w *worker) takeShared(f frame) {
 		w.breach(err)
 		return
 	}
-	if err := w.pool.arena.back(tk.slot); err != nil { // what was never written has no memory yet, and to read it would end the server if there is none left
+	if err := w.pool.arena.back(tk.slot, int(n)); err != nil { // what was never written has no memory yet, and to read it would end the server if there is none left
 		tk.fail(w.turn, storageError(fmt.Errorf("an answer has no memory: %w", err)))
 		return
 	}
@@ -118,6 +118,8 @@ func (w *worker) answer(tk *ticket, head, body []byte) {
 	case err != nil:
 		tk.fail(w.turn, err)
 		return
+	case !tk.waits && compiled.prepared != nil && len(body) > maxWhole:
+		w.answerLong(tk, compiled, body)
 	case !tk.waits && compiled.prepared != nil:
 		// The worker has the ticket no more, so that nobody changes slowStack.
 		tk.later.Took(tk.took).WithStack(tk.slowStack).Send(w.turn, compiled.prepared, compiled.length, body)

@@ -56,7 +56,9 @@ type ticket struct {
 	answer answer // of the worker's goroutine until it is handed over
 	flows  bool   // the answer is for the client's loop to send while it is made; of the worker's goroutine, as is begun
 	begun  bool   // that loop knows of it
-	flow   *spool // what that loop sends; of its goroutine
+	// fromSlot tells that this loop is sending the answer from the slot; of its goroutine, once it has begun.
+	fromSlot bool
+	flow     *spool // what that loop sends; of its goroutine
 }
 
 // stage is how far a request has come.
@@ -95,6 +97,7 @@ func (p *pool) newTicket() *ticket {
 	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
 	tk.since, tk.sent, tk.took, tk.reserved, tk.shared, tk.again = 0, 0, 0, 0, 0, false
 	tk.looked, tk.slowStack = false, ""
+	tk.flow, tk.flows, tk.begun, tk.fromSlot = nil, false, false, false
 	return tk
 }
 
@@ -217,6 +220,9 @@ func (tk *ticket) Done(_ *highball.Turn, err error) {
 	}
 	if tk.flow != nil {
 		tk.flow.done(err == nil)
+	}
+	if err == nil && tk.fromSlot { // Serve goes on
+		tk.keepBody()
 	}
 	tk.release()
 }

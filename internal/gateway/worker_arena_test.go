@@ -30,8 +30,10 @@ func TestWorkerArena(t *testing.T) {
 				{"/echo-generated", 100_000, "SHARED", true},
 				{"/echo-yielded", 100_000, "HEAD END", true},
 				{"/echo-twice", 50_000, "SHARED", true},
-				{"/echo", slotSize - 100, "SHARED", true},
-				{"/echo", slotSize, "FILE", true},
+				{"/echo", maxWhole, "SHARED", true},
+				{"/echo-generated", maxWhole + 1, "SHARED", true},
+				{"/echo", slotSize, "SHARED", true},
+				{"/echo", slotSize + 1, "FILE", false},
 			} {
 				for n, s := range []slot{1, 7, arenaSlots} {
 					body := strings.Repeat(string("abc"[n]), test.size)

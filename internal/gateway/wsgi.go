@@ -90,8 +90,8 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 // encodeWhole reads the body of r and makes the frame of both. Without an error, the caller closes the input and frees
 // what is reserved.
 func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
-	if n := r.ContentLength(); n >= slotLeast && n <= slotSize && (h.app.cfg.MaxBody < 0 || n <= h.app.cfg.MaxBody) {
-		if tk.slot = tk.pool.arena.takeForBody(); tk.slot != 0 {
+	if n := r.ContentLength(); n >= slotLeast && n <= slotBody && (h.app.cfg.MaxBody < 0 || n <= h.app.cfg.MaxBody) {
+		if tk.slot = tk.pool.arena.takeForBody(int(n)); tk.slot != 0 {
 			tk.shared = int(n)
 			tk.encode(h.app.codec(), r, h.mount, n)
 			_, err := io.ReadFull(r.Body(), tk.pool.arena.bytes(tk.slot)[:n])

@@ -33,6 +33,10 @@ func pythonWorkloads() []workload {
 			app: application{target: "body1m:application", workers: 1}, path: "/", conns: conns, status: 200, size: 1 << 20, bulky: true,
 		},
 		{
+			name: "wsgi-stream", title: "256 KiB in 16 blocks of a generator, one worker", peers: served, reference: peerHighballWSGI,
+			app: application{target: "stream:application", workers: 1}, path: "/", conns: conns, status: 200, size: 256 << 10,
+		},
+		{
 			name: "wsgi-echo", title: "100 KiB sent to a WSGI application and back, one worker", peers: served,
 			reference: peerHighballWSGI, app: application{target: "echo:application", workers: 1}, path: "/", conns: conns,
 			status: 200, upload: 100 << 10, size: 100 << 10,

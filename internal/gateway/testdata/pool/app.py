@@ -74,6 +74,10 @@ def answer(environ, start_response):
     if path == '/long':
         start_response('200 OK', plain)
         return [b'long' * 5000]
+    if path == '/marked':
+        mark, size = environ['QUERY_STRING'].split('=')
+        start_response('200 OK', plain)
+        return [(mark.encode() * (int(size) // len(mark) + 1))[:int(size)]]
     if path == '/dated-long':
         start_response('200 OK', plain + [('Date', 'Thu, 01 Jan 1970 00:00:00 GMT')])
         return [b'long' * 5000]
