@@ -181,7 +181,7 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 		}
 		c.count++
 		size := x.head.Size
-		taken, err := c.inline(x, b[:size])
+		taken, err := c.inline(x, b[:size], b[size:])
 		switch {
 		case err != nil:
 			return nil, stepAbort
@@ -210,18 +210,21 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 	return b, stepYield
 }
 
-// inline answers one request on the loop, and reports whether it could. Its error is ErrAbort.
-func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
+// inline answers one request on the loop, behind whose head so much has arrived, and reports whether it could. Its error is ErrAbort.
+func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) {
 	st := &c.srv.state
 	x.req.undo()
-	if st.inline == nil && st.later == nil || x.head.Framing != h1.NoBody || x.head.Form != h1.OriginForm {
+	body, whole := c.arrived(x, behind)
+	if st.inline == nil && st.later == nil || !whole || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
+	x.behind = len(body)
 	c.untell()
 	if !x.req.begin(&x.head, aliasString(head), x) {
 		return false, nil
 	}
-	x.req.body.begin(&x.head, x, 0, &c.srv.settings().limits)
+	x.here.rest = body
+	x.req.body.begin(&x.head, &x.here, 0, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 	mark := len(x.out)
@@ -229,7 +232,7 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 		c.record(c.engine.mark) // the one before it
 		x.timing.enter(observe.App, c.engine.mark)
 	}
-	if st.inline != nil {
+	if st.inline != nil && len(body) == 0 {
 		taken, err = c.handleInline(x)
 		switch {
 		case !x.rest.there():
@@ -275,6 +278,20 @@ func (c *conn) inline(x *exchange, head []byte) (taken bool, err error) {
 	}
 	c.answered(x, c.madeBy(x), mark, outcomeWhole)
 	return true, nil
+}
+
+// arrived returns the body of a request, and reports whether it is whole: there is none, or it is part of what has arrived behind the head, and for a
+// handler that answers later.
+func (c *conn) arrived(x *exchange, behind []byte) (body []byte, whole bool) {
+	n := x.head.ContentLength
+	limit := c.srv.settings().body
+	switch {
+	case x.head.Framing == h1.NoBody:
+		return nil, true
+	case c.srv.state.later == nil, x.head.Framing != h1.Length, n <= 0, n > int64(len(behind)), limit > 0 && n > limit, x.head.Expect100:
+		return nil, false
+	}
+	return behind[:n], true
 }
 
 // handleInline calls the handler and turns a panic into an error.
@@ -341,7 +358,7 @@ func (c *conn) take(x *exchange, rest []byte, p observe.Phase) *exchange {
 func (c *conn) own(x *exchange, rest []byte) *exchange {
 	y := c.srv.state.takeExchange()
 	y.head, x.head = x.head, y.head
-	y.req.route = x.req.route
+	y.req.route, y.behind = x.req.route, x.behind
 	if x.req.edits.dirty {
 		y.req.edits, x.req.edits = x.req.edits, y.req.edits
 	}

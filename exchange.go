@@ -29,8 +29,10 @@ type exchange struct {
 	req  Request
 	res  Response
 
-	in  []byte // received; the bytes before used are done with
-	off int
+	in     []byte // received; the bytes before used are done with
+	off    int
+	behind int   // bytes of the body that stand behind the head, of a request that a loop has read whole
+	here   given // these, while ServeLater may read them
 	out []byte // to be sent, before anything else
 
 	rest     fileRest   // of an inline answer
@@ -380,6 +382,26 @@ func (x *exchange) data(p []byte) error {
 	return nil
 }
 
+// given is the source of a body of which all bytes are there.
+type given struct{ rest []byte }
+
+func (g *given) buffered() []byte         { return g.rest }
+func (g *given) consume(n int)            { g.rest = g.rest[n:] }
+func (g *given) fill() error              { return io.EOF }
+func (g *given) read([]byte) (int, error) { return 0, io.EOF }
+
+// tookBody notes that b is the body of the request, which has been read whole.
+func (x *exchange) tookBody(b []byte) {
+	body := &x.req.body
+	body.got, body.left, body.err = int64(len(b)), 0, io.EOF
+	if x.conn.srv.state.capture {
+		if cap(body.seen) == 0 {
+			body.seen = make([]byte, 0, seenSize)
+		}
+		body.seen = append(body.seen[:0], b[:min(len(b), seenSize)]...)
+	}
+}
+
 // beginSeeing makes room for what records are to tell of the wire.
 func (x *exchange) beginSeeing() {
 	if !x.conn.srv.state.capture {
@@ -520,7 +542,7 @@ func (x *exchange) reset() {
 	x.res.clear()
 	x.conn, x.link = nil, nil
 	x.timing.mark.Store(0)
-	x.off = 0
+	x.off, x.behind, x.here.rest = 0, 0, nil
 	x.in = kept(x.in)
 	x.out = kept(x.out)
 	x.res.buf = kept(x.res.buf)

@@ -227,7 +227,7 @@ func (c *conn) endFlow() {
 	c.endAwait(nil)
 	own := x.out
 	x.out = c.engine.takeOut()
-	c.proceed(x, own, x.head.Size, nil, nil)
+	c.proceed(x, own, x.head.Size+x.behind, nil, nil)
 }
 
 // cutFlow ends the connection, and before that the request.

@@ -5,8 +5,8 @@ import "time"
 // LaterHandler is an optional further interface of a Handler whose answers are made elsewhere, such as in another
 // process, and sent when they come: no goroutine waits for them. It is an optimisation that no handler needs.
 //
-// ServeLater is called on an event loop, for requests without a body only, after ServeInline if the handler has that
-// too. It must not block, and it must not keep r or any string from it. It returns nil to decline, and Serve is called
+// ServeLater is called on an event loop, after ServeInline if the handler has that too, for requests without a body, and for those whose body, of a declared
+// length, has arrived with the head: it can be read without waiting, until ServeLater returns. It must not block, and it must not keep r or any string from it. It returns nil to decline, and Serve is called
 // on a goroutine instead; otherwise it returns what it has begun, and must see to it that l is used, after ServeLater has
 // returned.
 type LaterHandler interface {

@@ -97,6 +97,9 @@ func (c *conn) beginKept(x *exchange) {
 	x.req.edits.keep()
 	x.req.begin(&x.head, aliasString(x.buffered()[:x.head.Size]), x)
 	x.req.body.begin(&x.head, x, 0, &c.srv.settings().limits)
+	if x.behind > 0 {
+		x.tookBody(x.buffered()[x.head.Size:][:x.behind])
+	}
 	x.res.begin(&x.req, x)
 	x.sent, x.expected = 0, false
 }
@@ -158,7 +161,7 @@ func (c *conn) sendLater(m *letter) {
 	if len(long) > 0 {
 		c.seeLong(x, long)
 	}
-	c.proceed(x, own, size, long, err)
+	c.proceed(x, own, size+x.behind, long, err)
 }
 
 // seeLong has the record of the answer in x.out, where that tells of it, show the beginning of the body that follows.
@@ -169,10 +172,11 @@ func (c *conn) seeLong(x *exchange, body []byte) {
 	}
 }
 
-// proceed goes on behind a request with a head of size bytes, which has been answered, or whose answer failed. What stands in x.out is sent, and long behind
+// proceed goes on behind a request of size bytes, which has been answered, or whose answer failed. What stands in x.out is sent, and long behind
 // it; own is x's buffer in place of the loop's.
 func (c *conn) proceed(x *exchange, own []byte, size int, long []byte, failed error) {
 	closing := x.res.closing
+	x.behind = 0
 	x.head.Reset()
 	x.res.header.Reset()
 	rest, next := behind(x.buffered()[size:], closing)

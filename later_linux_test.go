@@ -95,6 +95,9 @@ func (o *oracle) ask(t *highball.Turn, path string, q *question) {
 }
 
 func (o *oracle) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
+	if r.ContentLength() > 0 {
+		return nil
+	}
 	q := &question{o: o, later: l}
 	o.ask(t, strings.Clone(r.Path()), q)
 	if r.Path() == "/nap" {

@@ -21,6 +21,9 @@ func (c *conn) answered(x *exchange, now int64, start int, end outcome) {
 	x.describe(&d.record, end)
 	if c.srv.state.capture {
 		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(start, len(x.out)):]}
+		if x.behind > 0 {
+			d.wire.RequestBody = x.req.body.seen
+		}
 		d.record.Wire = &d.wire
 	}
 	d.record.Spans = x.timing.stop(e.mark)

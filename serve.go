@@ -68,6 +68,11 @@ func (c *conn) answer(x *exchange) bool {
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.beginSeeing()
+	if c.continues() && x.behind > 0 {
+		x.tookBody(x.buffered()[:x.behind])
+		x.consume(x.behind)
+	}
+	x.behind = 0
 	phase := uint32(phaseOpen)
 	if c.resumes() {
 		phase = phaseStarted

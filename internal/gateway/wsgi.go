@@ -20,16 +20,29 @@ var (
 	_ highball.LaterHandler = (*handler)(nil)
 )
 
-// ServeLater implements highball.LaterHandler: requests without a body go to a worker, and from it to the client, without a
+// ServeLater implements highball.LaterHandler: requests without a body, or with one that is there already, go to a worker, and from it to the client, without a
 // goroutine.
 func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
 	p := h.app.pool
 	if h.app.broken(r) != nil {
 		return nil // Serve shows it
 	}
+	n := r.ContentLength()
+	if limit := h.app.cfg.MaxBody; limit >= 0 && n > limit {
+		return nil // likewise
+	}
 	tk := p.newTicket()
 	tk.later = l
-	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
+	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, n))
+	if n > 0 {
+		frame, err := readDirect(tk.frame, r, n)
+		if err != nil {
+			tk.discard()
+			return nil // likewise
+		}
+		setSizes(frame, len(tk.frame)-frameHeader)
+		tk.frame = frame
+	}
 	if err := p.submit(t, tk); err != nil {
 		tk.discard()
 		return nil // Serve says so

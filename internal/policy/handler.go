@@ -139,7 +139,7 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 	}
 	h.edit(r)
 	v := h.judge(r, onLoop)
-	if !v.passes() || h.handOver(r, v.user) != nil {
+	if !v.passes() || h.maxBody != nil && r.LimitBody(*h.maxBody) != nil || h.handOver(r, v.user) != nil {
 		return nil
 	}
 	p := h.later.ServeLater(t, r, l)
@@ -156,7 +156,7 @@ func (h *handler) edit(r *highball.Request) {
 	}
 }
 
-// handOver makes r what the inner handler is to see. Limits of its body have no place on a loop.
+// handOver makes r what the inner handler is to see.
 func (h *handler) handOver(r *highball.Request, user string) error {
 	if user != "" {
 		r.SetUser(user)
