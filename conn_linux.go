@@ -215,10 +215,10 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 	st := &c.srv.state
 	x.req.undo()
 	body, whole := c.arrived(x, behind)
+	x.behind = len(body)
 	if st.inline == nil && st.later == nil || !whole || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
-	x.behind = len(body)
 	c.untell()
 	if !x.req.begin(&x.head, aliasString(head), x) {
 		return false, nil
@@ -280,15 +280,14 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 	return true, nil
 }
 
-// arrived returns the body of a request, and reports whether it is whole: there is none, or it is part of what has arrived behind the head, and for a
-// handler that answers later.
+// arrived returns the body of a request, and reports whether it is whole: there is none, or it is part of what has arrived behind the head.
 func (c *conn) arrived(x *exchange, behind []byte) (body []byte, whole bool) {
 	n := x.head.ContentLength
 	limit := c.srv.settings().body
 	switch {
 	case x.head.Framing == h1.NoBody:
 		return nil, true
-	case c.srv.state.later == nil, x.head.Framing != h1.Length, n <= 0, n > int64(len(behind)), limit > 0 && n > limit, x.head.Expect100:
+	case x.head.Framing != h1.Length, n <= 0, n > int64(len(behind)), limit > 0 && n > limit, x.head.Expect100:
 		return nil, false
 	}
 	return behind[:n], true

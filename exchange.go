@@ -31,9 +31,9 @@ type exchange struct {
 
 	in     []byte // received; the bytes before used are done with
 	off    int
-	behind int   // bytes of the body that stand behind the head, of a request that a loop has read whole
-	here   given // these, while ServeLater may read them
-	out []byte // to be sent, before anything else
+	behind int    // bytes of the body that stand behind the head, of a request that a loop has read whole
+	here   given  // these, while ServeLater may read them
+	out    []byte // to be sent, before anything else
 
 	rest     fileRest   // of an inline answer
 	framing  h1.Framing // of the response

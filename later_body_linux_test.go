@@ -126,10 +126,10 @@ func TestBodiesNotOnLoops(t *testing.T) {
 		t.Errorf("in two parts: %q", res.Body)
 	}
 	for fields, want := range map[string]string{
-		"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n":            "goroutine:12345",
-		"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n12345":             "goroutine:12345",
-		"Content-Length: 0\r\n\r\n":                                          "",
-		"Content-Length: 50\r\n\r\n" + strings.Repeat("x", 50):               strings.Repeat("x", 50),
+		"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n":           "goroutine:12345",
+		"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n12345":              "goroutine:12345",
+		"Content-Length: 0\r\n\r\n":                                           "",
+		"Content-Length: 50\r\n\r\n" + strings.Repeat("x", 50):                strings.Repeat("x", 50),
 		"Content-Length: 51\r\n\r\n" + strings.Repeat("x", 51) + "not a body": "413",
 	} {
 		c := srv.Dial(t)

@@ -176,7 +176,6 @@ func (c *conn) seeLong(x *exchange, body []byte) {
 // it; own is x's buffer in place of the loop's.
 func (c *conn) proceed(x *exchange, own []byte, size int, long []byte, failed error) {
 	closing := x.res.closing
-	x.behind = 0
 	x.head.Reset()
 	x.res.header.Reset()
 	rest, next := behind(x.buffered()[size:], closing)

@@ -72,7 +72,6 @@ func (c *conn) answer(x *exchange) bool {
 		x.tookBody(x.buffered()[:x.behind])
 		x.consume(x.behind)
 	}
-	x.behind = 0
 	phase := uint32(phaseOpen)
 	if c.resumes() {
 		phase = phaseStarted

@@ -65,6 +65,25 @@ func TestBodiesOfAnyLength(t *testing.T) {
 	}
 }
 
+// Bodies that come with their heads are limited, and given to the application, like others.
+func TestShortBodies(t *testing.T) {
+	servertest.Each(t, func(t *testing.T, d servertest.Driver) {
+		r := serve(t, d, new(highball.Server), gateway.Config{MaxBody: 1000})
+		for _, n := range []int{1, 500, 1000, 1001} {
+			c := r.Dial(t)
+			request, body := post("/echo", "short", n)
+			c.Send(request)
+			want := 200
+			if n > 1000 {
+				want, body = 413, ""
+			}
+			if res := c.Receive("POST"); res.Status != want || want == 200 && res.Body != body {
+				t.Errorf("%d bytes: %d with %d", n, res.Status, len(res.Body))
+			}
+		}
+	})
+}
+
 // marked is a request whose answer is of n bytes that no other has.
 func marked(mark string, n int) (request, body string) {
 	_, body = post("", mark, n)

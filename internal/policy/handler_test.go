@@ -100,6 +100,19 @@ func TestStripPrefix(t *testing.T) {
 	}
 }
 
+// A body that has arrived on the loop is limited there as well.
+func TestMaxBodyOnLoop(t *testing.T) {
+	for limit, want := range map[int64]int{1: 413, 2: 200} {
+		in := new(inner)
+		s := servertest.New(t, servertest.Loop, &highball.Server{Handler: wrap(t, Config{MaxBody: &limit}, laterInner{in})})
+		c := s.Dial(t)
+		c.Send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab")
+		if got := c.Receive("POST"); got.Status != want || int(in.later.Load()) != want/200%2 {
+			t.Errorf("2 bytes of %d: %d, asked %d times", limit, got.Status, in.later.Load())
+		}
+	}
+}
+
 func TestMaxBody(t *testing.T) {
 	read := func(w *highball.Response, r *highball.Request) error {
 		body, err := io.ReadAll(r.Body())

@@ -37,6 +37,11 @@ func pythonWorkloads() []workload {
 			app: application{target: "stream:application", workers: 1}, path: "/", conns: conns, status: 200, size: 256 << 10,
 		},
 		{
+			name: "wsgi-post", title: "1 KiB sent to a WSGI application and back, one worker", peers: served,
+			reference: peerHighballWSGI, app: application{target: "echo:application", workers: 1}, path: "/", conns: conns,
+			status: 200, upload: 1 << 10, size: 1 << 10,
+		},
+		{
 			name: "wsgi-echo", title: "100 KiB sent to a WSGI application and back, one worker", peers: served,
 			reference: peerHighballWSGI, app: application{target: "echo:application", workers: 1}, path: "/", conns: conns,
 			status: 200, upload: 100 << 10, size: 100 << 10,
