@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -101,6 +102,28 @@ func TestArenaBacks(t *testing.T) {
 		if err := a.back(s, test.n); err != nil || a.memory(t) != int64(test.memory) {
 			t.Errorf("%d bytes: %d of memory, %v", test.n, a.memory(t), err)
 		}
+	}
+}
+
+// What a process has of an arena is not counted as its memory.
+func TestMemoryWithoutArena(t *testing.T) {
+	a := madeArena(t)
+	before := residentMemory(os.Getpid())
+	const touched = 40
+	for range touched {
+		clear(a.bytes(a.take()))
+	}
+	if after := residentMemory(os.Getpid()); before <= 0 || after-before > touched/2*slotSize {
+		t.Errorf("%d bytes before, %d after %d slots were used", before, after, touched)
+	}
+	own := make([]byte, touched*slotSize)
+	clear(own)
+	if after := residentMemory(os.Getpid()); after-before < touched/2*slotSize {
+		t.Errorf("%d bytes before, %d after as much was used otherwise", before, after)
+	}
+	runtime.KeepAlive(own)
+	if n := residentMemory(-1); n != -1 {
+		t.Errorf("of no process: %d", n)
 	}
 }
 

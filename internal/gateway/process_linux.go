@@ -149,20 +149,17 @@ func reapAdopted(pid int) {
 	_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 }
 
+// residentMemory leaves out the arena, which the workers share: as much of what they have of shared memory as an arena can have.
 func residentMemory(pid int) int64 {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return -1
 	}
-	fields := bytes.Fields(b)
-	if len(fields) < 2 {
+	all, shared := statusField(b, "VmRSS"), statusField(b, "RssShmem")
+	if all < 0 {
 		return -1
 	}
-	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return pages * int64(os.Getpagesize())
+	return all<<10 - min(max(shared, 0)<<10, arenaSlots*slotSize)
 }
 
 // naps returns how often a thread of the process has gone to sleep. It is -1 where that cannot be known.
@@ -171,9 +168,15 @@ func (p *process) naps(thread int) int {
 	if err != nil {
 		return -1
 	}
-	_, rest, _ := bytes.Cut(b, []byte("\nvoluntary_ctxt_switches:\t"))
-	number, _, _ := bytes.Cut(rest, []byte("\n"))
-	n, err := strconv.Atoi(string(number))
+	return int(statusField(b, "voluntary_ctxt_switches"))
+}
+
+// statusField returns the number in a line of /proc/PID/status, or -1 if there is none. What is in kB is (proc(5)).
+func statusField(status []byte, name string) int64 {
+	_, rest, _ := bytes.Cut(status, []byte("\n"+name+":"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	number := bytes.TrimSuffix(bytes.TrimSpace(line), []byte(" kB"))
+	n, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
 		return -1
 	}
