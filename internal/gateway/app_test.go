@@ -294,6 +294,31 @@ func TestClientLeavesTheQueue(t *testing.T) {
 	})
 }
 
+// A client that ends its sending while a worker is at its request gets the answer, whatever that is made of: but for a stream, which may end with what was
+// there at once. It is not kept waiting for the deadline.
+func TestClientEndsItsSending(t *testing.T) {
+	chunked := "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
+	for path, want := range map[string]string{"/wait": "waited\n", "/wait-file": "some text in a file\n", "/wait-lines": ""} {
+		for _, rest := range []string{"\r\n", chunked} { // the latter takes a goroutine
+			r := serve(t, servertest.Loop, &highball.Server{Deadlines: highball.Deadlines{Handler: 10 * time.Second}}, gateway.Config{})
+			mark := filepath.Join(t.TempDir(), "go")
+			c := r.Dial(t)
+			c.Send("POST " + path + "?" + mark + " HTTP/1.1\r\nHost: h\r\n" + rest)
+			r.runningAt(t, path+"?"+mark)
+			c.CloseWrite()
+			servertest.Eventually(t, "the server knows", func() bool { return r.app.ClientsLeft() == 1 })
+			if err := os.WriteFile(mark, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			res, err := c.TryReceive("POST")
+			if want != "" && (err != nil || res.Status != 200 || res.Body != want) || err == nil && res.Status != 200 {
+				t.Errorf("%s: %d %q (%v)", path, res.Status, res.Body, err)
+			}
+			servertest.Eventually(t, "it is over", func() bool { n := r.Highball.Connections(); return n.Handling == 0 })
+		}
+	}
+}
+
 // An endless response ends with its client, and the application hears of it by close().
 func TestClientLeavesAStream(t *testing.T) {
 	for _, cfg := range []gateway.Config{{}, {Threads: 2}} {

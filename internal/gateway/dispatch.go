@@ -161,7 +161,7 @@ func (p *pool) lost(t *highball.Turn, w *worker) {
 		case i < begun:
 			tk.beganBeforeLocked(p.now())
 			failed = append(failed, tk)
-		case tk.unwanted || tk.again || p.ended:
+		case tk.unwanted || tk.left || tk.again || p.ended:
 			tk.took = neverBegun
 			failed = append(failed, tk)
 		default:
@@ -387,7 +387,11 @@ func (p *pool) abandon(tk *ticket, cause error) (unbegun bool) {
 			return true
 		}
 	case running, answered:
-		tk.unwanted = true
+		if errors.Is(cause, highball.ErrClientLeft) {
+			tk.left = true // it may have ended its sending only, and still read
+		} else {
+			tk.unwanted = true
+		}
 	case streaming:
 		tk.unwanted = true
 		tk.answer.spool.abandon()

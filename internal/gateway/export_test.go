@@ -36,6 +36,20 @@ func (a *App) LoseMemory(t *testing.T) {
 	}
 }
 
+// ClientsLeft returns how many requests that workers are at have clients that have left.
+func (a *App) ClientsLeft() (n int) {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	for _, w := range a.pool.alive {
+		for _, tk := range w.flight {
+			if tk.left || tk.unwanted {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // TakeSlots takes all slots, which are given back by the function returned.
 func (a *App) TakeSlots() (giveBack func()) {
 	var taken []slot

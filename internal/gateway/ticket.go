@@ -49,9 +49,10 @@ type ticket struct {
 	streamed  time.Duration // when its answer began, of one that is sent as it is made
 	looked    bool          // it was slow, and it was looked where it is
 	slowStack string        // what was seen then
-	unwanted  bool
-	again     bool // a worker that had it has died before it began
-	cancelled bool // the worker was told that nobody wants the rest
+	unwanted  bool          // nobody is there any more to whom an answer could be given
+	left      bool          // the client had left when a worker was at it already
+	again     bool          // a worker that had it has died before it began
+	cancelled bool          // the worker was told that nobody wants the rest
 
 	answer answer // of the worker's goroutine until it is handed over
 	flows  bool   // the answer is for the client's loop to send while it is made; of the worker's goroutine, as is begun
@@ -94,7 +95,7 @@ func (p *pool) newTicket() *ticket {
 		tk = &ticket{pool: p, ready: make(chan struct{}, 1)}
 	}
 	tk.refs.Store(2)
-	tk.input, tk.stage, tk.worker, tk.unwanted, tk.waits = noInput, queued, nil, false, false
+	tk.input, tk.stage, tk.worker, tk.unwanted, tk.left, tk.waits = noInput, queued, nil, false, false, false
 	tk.since, tk.sent, tk.took, tk.reserved, tk.shared, tk.again = 0, 0, 0, 0, 0, false
 	tk.looked, tk.slowStack = false, ""
 	tk.flow, tk.flows, tk.begun, tk.fromSlot = nil, false, false, false

@@ -78,6 +78,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		return refusal(w, &highball.Error{Status: 503, Err: err})
 	}
 	defer tk.release()
+	defer r.OnInterruption(nil) // the ticket may be another request's by the time that it would be asked
 	left := r.Context().Done()
 	for {
 		select {

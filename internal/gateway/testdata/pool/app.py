@@ -134,6 +134,10 @@ def answer(environ, start_response):
             time.sleep(0.002)
         start_response('200 OK', plain)
         return [b'waited\n']
+    if path in ('/wait-lines', '/wait-file'):
+        while not os.path.exists(environ['QUERY_STRING']):
+            time.sleep(0.002)
+        return answer(dict(environ, PATH_INFO=path[5:].replace('-', '/')), start_response)
     if path in ('/sleeping', '/spinning', '/locked', '/matching'):
         globals()[path[1:]]()
     start_response('500 Unknown', plain)
