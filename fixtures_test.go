@@ -1,6 +1,7 @@
 package highball_test
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -61,6 +62,21 @@ func newMux(t testing.TB, handlers map[string]highball.Handler) *highball.Mux {
 func start(t testing.TB, d servertest.Driver, f func(w *highball.Response, r *highball.Request) error) *servertest.Server {
 	t.Helper()
 	return servertest.New(t, d, &highball.Server{Handler: highball.HandlerFunc(f)})
+}
+
+// drain has the server drain, waits until it listens no more, and returns the channel that gets Shutdown's error.
+func drain(t testing.TB, s *servertest.Server) <-chan error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- s.Highball.Shutdown(context.Background()) }()
+	servertest.Eventually(t, "the server listens no more", func() bool {
+		conn, err := s.Connect()
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	return done
 }
 
 // get is a GET request for the target with further field lines.

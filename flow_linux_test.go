@@ -2,7 +2,6 @@ package highball_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -604,15 +603,7 @@ func TestFlowsAreEnded(t *testing.T) {
 
 	// A drain lets it come to its end.
 	c, one = begun()
-	done := make(chan error, 1)
-	go func() { done <- srv.Highball.Shutdown(context.Background()) }()
-	servertest.Eventually(t, "the server drains", func() bool {
-		conn, err := srv.Connect()
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	})
+	done := drain(t, srv)
 	one.gives(step{"more", io.EOF})
 	readUntil(t, c, "more\r\n0\r\n\r\n")
 	one.wantDone(t, nil)

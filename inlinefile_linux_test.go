@@ -2,7 +2,6 @@ package highball_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -357,15 +356,7 @@ func TestFilesAndADrain(t *testing.T) {
 			s := newSender(t, 24<<20)
 			w, srv := watched(t, servertest.Loop, &highball.Server{Handler: s})
 			c, rest := sending(t, s, srv, behind)
-			done := make(chan error, 1)
-			go func() { done <- srv.Highball.Shutdown(context.Background()) }()
-			servertest.Eventually(t, "the server drains", func() bool {
-				conn, err := srv.Connect()
-				if err == nil {
-					_ = conn.Close()
-				}
-				return err != nil
-			})
+			done := drain(t, srv)
 			rest()
 			if behind != "" {
 				if res := c.Receive("GET"); res.Body != "text\n" || !res.Closing() {

@@ -148,15 +148,7 @@ func TestShutdownClosesAfterPendingOutput(t *testing.T) {
 	c := s.Dial(t)
 	c.Send(get("/", ""))
 	readN(t, c, 10) // the answer was composed, without a word of closing
-	done := make(chan error, 1)
-	go func() { done <- s.Highball.Shutdown(context.Background()) }()
-	servertest.Eventually(t, "no more listening", func() bool {
-		conn, err := s.Connect()
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err != nil
-	})
+	done := drain(t, s)
 	if n, err := io.Copy(io.Discard, c); err != nil || n < size {
 		t.Errorf("%d bytes, then %v", n, err)
 	}
