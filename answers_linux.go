@@ -117,6 +117,19 @@ func (e *engine) sendOff() {
 	}
 }
 
+// spend gives the exchange of a connection back that is closed: if that was by sending its last answers, once those have been told of, which takes strings of it.
+func (e *engine) spend(c *conn) {
+	x := c.x
+	c.x = nil
+	for i := range e.answers.queue[:e.answers.n] {
+		if p := &e.answers.queue[i]; p.c == c && p.spent == nil {
+			p.spent = x
+			return
+		}
+	}
+	c.srv.state.giveExchange(x)
+}
+
 // leave does what follows on the answers that were sent.
 func (p *parting) leave() {
 	c, spent, next := p.c, p.spent, p.next

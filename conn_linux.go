@@ -530,8 +530,7 @@ func (c *conn) Closed() {
 		c.endAwait(ErrServerClosed)
 	}
 	if c.x != nil && c.phase.Load() == phaseNone {
-		c.srv.state.giveExchange(c.x)
-		c.x = nil
+		c.engine.spend(c)
 	}
 }
 
