@@ -20,8 +20,8 @@ import (
 //	         Next: bytes, of which the client does not take all                 stalled
 //	         Next: the end, and the client has all                              the next request
 //	         Next: may block                                                    a goroutine, for the rest
-//	         Next: has failed, or nothing is there and the client has left; the cut connection
-//	         handler's deadline; the connection's end
+//	         Next: has failed; nothing is there and the client has left         the cut connection
+//	         the handler's deadline; by hand; the connection's end              the cut connection
 //	stalled  the client has taken all                                           begun
 //	         the client is too slow; the connection's end                       the cut connection
 type flowing struct {

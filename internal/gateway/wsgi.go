@@ -33,15 +33,11 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 	}
 	tk := p.newTicket()
 	tk.later = l
-	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, n))
-	if n > 0 {
-		frame, err := readDirect(tk.frame, r, n)
-		if err != nil {
-			tk.discard()
-			return nil // likewise
-		}
-		setSizes(frame, len(tk.frame)-frameHeader)
-		tk.frame = frame
+	if n == 0 {
+		tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
+	} else if err := h.encodeDirect(tk, r, n); err != nil {
+		tk.discard()
+		return nil // likewise
 	}
 	if err := p.submit(t, tk); err != nil {
 		tk.discard()
@@ -113,14 +109,11 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 		}
 	}
 	if n, ok := h.app.bodies.reserve(r, h.app.cfg.MaxBody); ok {
-		tk.encode(h.app.codec(), r, h.mount, n)
-		frame, err := readDirect(tk.frame, r, n)
-		if err != nil {
+		if err := h.encodeDirect(tk, r, n); err != nil {
 			h.app.bodies.free(n)
 			return err
 		}
-		setSizes(frame, len(tk.frame)-frameHeader)
-		tk.frame, tk.reserved = frame, n
+		tk.reserved = n
 		return nil
 	}
 	in, err := h.app.bodies.read(r, h.app.cfg.MaxBody)
@@ -129,6 +122,18 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 	}
 	tk.input = in
 	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, in.size()))
+	return nil
+}
+
+// encodeDirect makes the frame of r and its body, of n bytes, which is read into it.
+func (h *handler) encodeDirect(tk *ticket, r *highball.Request, n int64) error {
+	tk.encode(h.app.codec(), r, h.mount, n)
+	frame, err := readDirect(tk.frame, r, n)
+	if err != nil {
+		return err
+	}
+	setSizes(frame, len(tk.frame)-frameHeader)
+	tk.frame = frame
 	return nil
 }
 
