@@ -52,6 +52,14 @@ func (b *body) begin(head *h1.Head, src source, limit int64, lim *h1.Limits) {
 	}
 }
 
+// skip notes that the next n bytes of a body of a declared length were read by somebody else.
+func (b *body) skip(n int64) {
+	b.got += n
+	if b.left -= n; b.left == 0 {
+		b.err = io.EOF
+	}
+}
+
 func (b *body) end() {
 	b.source, b.err = nil, io.EOF
 	b.trailer.Reset()

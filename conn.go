@@ -23,6 +23,7 @@ import (
 //	told by    waiting for       ends with
 //	loop       a request         bytes: parse; idle deadline: close
 //	loop       rest of a head    bytes: parse; head deadline: 408 and linger
+//	loop       rest of a body    the body: hand it over; the end, a moment passed: a goroutine
 //	loop       client to read    written: next request, linger or close; write deadline: abort
 //	goroutine  handler           its return; handler deadline, by the loop: 504 or abort
 //	goroutine  body, writing     see pace; too slow: 408 or abort

@@ -216,7 +216,11 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 	x.req.undo()
 	body, whole := c.arrived(x, behind)
 	x.behind = len(body)
-	if st.inline == nil && st.later == nil || !whole || x.head.Form != h1.OriginForm {
+	if !whole {
+		body = behind
+	}
+	x.req.arriving = !whole
+	if st.inline == nil && st.later == nil || !whole && !c.mayArrive(x) || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
 	c.untell()
@@ -232,7 +236,7 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 		c.record(c.engine.mark) // the one before it
 		x.timing.enter(observe.App, c.engine.mark)
 	}
-	if st.inline != nil && len(body) == 0 {
+	if st.inline != nil && x.head.Framing == h1.NoBody {
 		taken, err = c.handleInline(x)
 		switch {
 		case !x.rest.there():
@@ -251,6 +255,9 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 			return false, nil
 		}
 		if c.await.pending, err = c.later(x); err == nil {
+			if x.req.arriving {
+				c.makeRoom(x)
+			}
 			if c.await.pending == nil {
 				x.req.undo()
 			}
@@ -412,6 +419,10 @@ func (c *conn) Flushed() {
 
 // EOF implements loop.Session. A client that has ended its sending before a request was complete wants no answer.
 func (c *conn) EOF() {
+	if c.await.room != nil {
+		c.gathered(len(c.await.room) - c.lc.StopGather()) // a goroutine will meet the end, too
+		return
+	}
 	c.ends(endOfStream)
 	c.lc.Close()
 }
@@ -421,6 +432,8 @@ func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
+	case c.await.room != nil && c.lc.Looped():
+		c.gathered(len(c.await.room) - c.lc.StopGather())
 	case c.moves():
 		c.moved(c.lc.StopFile())
 		c.handOver()

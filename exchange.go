@@ -29,11 +29,12 @@ type exchange struct {
 	req  Request
 	res  Response
 
-	in     []byte // received; the bytes before used are done with
-	off    int
-	behind int    // bytes of the body that stand behind the head, of a request that a loop has read whole
-	here   given  // these, while ServeLater may read them
-	out    []byte // to be sent, before anything else
+	in       []byte // received; the bytes before used are done with
+	off      int
+	behind   int    // bytes of the body that stand behind the head, of a request that a loop has read whole
+	here     given  // what stands behind the head of the body, while ServeLater may read it
+	gathered int    // bytes of the body that an Arriving has got
+	out      []byte // to be sent, before anything else
 
 	rest     fileRest   // of an inline answer
 	framing  h1.Framing // of the response
@@ -390,10 +391,10 @@ func (g *given) consume(n int)            { g.rest = g.rest[n:] }
 func (g *given) fill() error              { return io.EOF }
 func (g *given) read([]byte) (int, error) { return 0, io.EOF }
 
-// tookBody notes that b is the body of the request, which has been read whole.
+// tookBody notes that b, which the body of the request begins with or all of it, has been read.
 func (x *exchange) tookBody(b []byte) {
 	body := &x.req.body
-	body.got, body.left, body.err = int64(len(b)), 0, io.EOF
+	body.skip(int64(len(b)))
 	if x.conn.srv.state.capture {
 		if cap(body.seen) == 0 {
 			body.seen = make([]byte, 0, seenSize)
@@ -408,9 +409,10 @@ func (x *exchange) beginSeeing() {
 		return
 	}
 	x.seen, x.seenBody = x.seen[:0], 0
-	if b := &x.req.body; b.err == nil && cap(b.seen) == 0 {
+	switch b := &x.req.body; {
+	case b.err == nil && cap(b.seen) == 0:
 		b.seen = make([]byte, 0, seenSize)
-	} else {
+	case x.gathered == 0:
 		b.seen = b.seen[:0]
 	}
 }
@@ -542,7 +544,7 @@ func (x *exchange) reset() {
 	x.res.clear()
 	x.conn, x.link = nil, nil
 	x.timing.mark.Store(0)
-	x.off, x.behind, x.here.rest = 0, 0, nil
+	x.off, x.behind, x.gathered, x.here.rest = 0, 0, 0, nil
 	x.in = kept(x.in)
 	x.out = kept(x.out)
 	x.res.buf = kept(x.res.buf)

@@ -60,6 +60,8 @@ var (
 	ErrAbort = errors.New("highball: exchange aborted by the handler")
 	// ErrServerClosed is what Serve and ListenAndServe return after Shutdown or Close.
 	ErrServerClosed = errors.New("highball: server closed")
+	// ErrNoRoom is what a Pending is done with, before Serve is called, that has no room for a body which is still to come: see Arriving.
+	ErrNoRoom = errors.New("highball: there is no room for the body of the request")
 	// ErrBodyNotAllowed is what a write returns where the status or the method permits no body.
 	ErrBodyNotAllowed = errors.New("highball: this response permits no body")
 	// ErrContentLength is what a write returns that exceeds the declared Content-Length.

@@ -9,6 +9,9 @@ import "time"
 // length, has arrived with the head: it can be read without waiting, until ServeLater returns. It must not block, and it must not keep r or any string from it. It returns nil to decline, and Serve is called
 // on a goroutine instead; otherwise it returns what it has begun, and must see to it that l is used, after ServeLater has
 // returned.
+//
+// It is called, too, for requests of which r.Arriving reports that the rest of their body, of 256 KiB at most, is still to come. Reading that fails, which is a
+// reason to decline; or what ServeLater returns is an [Arriving].
 type LaterHandler interface {
 	Handler
 	ServeLater(t *Turn, r *Request, l Later) Pending
@@ -23,6 +26,17 @@ type Pending interface {
 	// is not wanted any more, and no use will have an effect, not even one that is on its way from another goroutine:
 	// after ErrHandlerDeadline, for which the client has got a 504, and ErrServerClosed, for a connection that is gone.
 	Done(t *Turn, err error)
+}
+
+// Arriving is a Pending for a request whose body is still to come. The event loop reads it into memory of the handler's.
+type Arriving interface {
+	Pending
+	// Room returns memory for the whole body, as long as Request.ContentLength. From its call, when ServeLater has returned, it is the loop's until Arrived
+	// or Done is called. What is shorter declines, like any Pending that is no Arriving: Done is called, with ErrNoRoom, and then Handler.Serve.
+	Room() []byte
+	// Arrived gives the room back, with the first n bytes of the body. If that is all of it, the request begins now; else the client takes its time, or has ended its
+	// sending, and Later.Serve is to be used: what it calls reads the rest from Request.Body. Arrived is called once at most.
+	Arrived(t *Turn, n int)
 }
 
 // Sampled knows how far the program is with a request. A Pending may be one, see also Request.OnInterruption. Its methods are called, on an event loop, for

@@ -39,6 +39,9 @@ func (m *mirror) ServeInline(w *highball.Response, r *highball.Request) bool {
 }
 
 func (m *mirror) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
+	if r.Arriving() {
+		return nil
+	}
 	text, err := io.ReadAll(r.Body())
 	if err != nil || int64(len(text)) != r.ContentLength() {
 		m.t.Errorf("%d bytes of %d (%v)", len(text), r.ContentLength(), err)
@@ -115,7 +118,7 @@ func TestBodiesOnLoops(t *testing.T) {
 	}
 }
 
-// Bodies that have not arrived, that are too large, in chunks or waited for with 100 Continue are for goroutines.
+// Bodies that have not arrived, for which the handler has no room, that are too large, in chunks or waited for with 100 Continue are for goroutines.
 func TestBodiesNotOnLoops(t *testing.T) {
 	_, srv := watched(t, servertest.Loop, &highball.Server{Handler: newMirror(t), Limits: highball.Limits{Body: 50}})
 	c := srv.Dial(t)

@@ -21,6 +21,7 @@ type onTurn struct {
 type waitingFor struct {
 	pending Pending                             // nil when nothing is waited for
 	serial  uint32                              // the one that counts, see Later; never begins anew
+	room    []byte                              // what pending, which is an Arriving, has for the body, until that is there
 	left    bool                                // pending has heard that the client left
 	serve   func(w *Response, r *Request) error // answers as soon as the answers before it are written
 	begun   bool                                // serve goes on with an answer that has begun
@@ -83,10 +84,14 @@ func (c *conn) later(x *exchange) (p Pending, err error) {
 
 // wait keeps the connection, with a request that c.await.pending answers later and the answers before it.
 func (c *conn) wait(x *exchange, rest, out []byte) {
-	x = c.take(x, rest, observe.App)
-	c.beginKept(x)
-	c.lc.SetTimeout(c.handlerDeadline(x))
-	c.lc.Hold()
+	if c.await.room != nil {
+		c.waitForBody(x, rest)
+	} else {
+		x = c.take(x, rest, observe.App)
+		c.beginKept(x)
+		c.lc.SetTimeout(c.handlerDeadline(x))
+		c.lc.Hold()
+	}
 	if len(out) > 0 {
 		c.lc.Send(out)
 	}
@@ -101,7 +106,7 @@ func (c *conn) beginKept(x *exchange) {
 		x.tookBody(x.buffered()[x.head.Size:][:x.behind])
 	}
 	x.res.begin(&x.req, x)
-	x.sent, x.expected = 0, false
+	x.sent, x.expected, x.gathered = 0, false, 0
 }
 
 // handlerDeadline returns how long the handler of x has; 0 or less is for ever.
@@ -129,6 +134,7 @@ func (c *conn) setHandlerTimeout() {
 func (c *conn) endAwait(cause error) {
 	p := c.await.pending
 	c.await = waitingFor{serial: c.await.serial + 1}
+	c.lc.StopGather()
 	p.Done(&c.engine.turn, cause)
 }
 

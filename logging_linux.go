@@ -21,7 +21,7 @@ func (c *conn) answered(x *exchange, now int64, start int, end outcome) {
 	x.describe(&d.record, end)
 	if c.srv.state.capture {
 		d.wire = observe.Wire{RequestHead: aliasBytes(x.req.raw), Response: x.out[min(start, len(x.out)):]}
-		if x.behind > 0 {
+		if x.req.body.got > 0 {
 			d.wire.RequestBody = x.req.body.seen
 		}
 		d.record.Wire = &d.wire

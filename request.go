@@ -29,9 +29,10 @@ type Request struct {
 
 	sampled Sampled // see OnInterruption; nil if there is none
 
-	body   body
-	edits  edits
-	origin origin
+	body     body
+	arriving bool // see Arriving
+	edits    edits
+	origin   origin
 }
 
 // origin is what a request knows of the exchange that it came by: its connection, or net/http's request.
@@ -144,6 +145,9 @@ func (r *Request) ContentLength() int64 { return r.body.length() }
 // io.ErrUnexpectedEOF when it leaves early. What is not read is dropped when the handler has returned. The first read
 // sends "100 Continue" to a client that waits for it.
 func (r *Request) Body() io.Reader { return &r.body }
+
+// Arriving reports, in ServeLater, whether not all of the body has arrived: see [LaterHandler].
+func (r *Request) Arriving() bool { return r.arriving }
 
 // ID returns the request's name, which no other request has: what SetID has given, or a name of the server's own, which begins with
 // its connection's.

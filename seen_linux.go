@@ -56,7 +56,7 @@ func (c *conn) census(n *observe.Connections) {
 	switch {
 	case !c.looped():
 		c.censusBlocking(n)
-	case !c.lc.Looped() || c.await.pending != nil && !(c.flows() && c.lc.Pending() > 0):
+	case !c.lc.Looped() || c.await.pending != nil && c.await.room == nil && !(c.flows() && c.lc.Pending() > 0):
 		n.Handling++
 	case c.lc.Lingering() || c.fate != fateNext:
 		n.Closing++

@@ -68,9 +68,14 @@ func (c *conn) answer(x *exchange) bool {
 	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
 	x.res.begin(&x.req, x)
 	x.beginSeeing()
-	if c.continues() && x.behind > 0 {
+	switch {
+	case !c.continues():
+	case x.behind > 0:
 		x.tookBody(x.buffered()[:x.behind])
 		x.consume(x.behind)
+	case x.gathered > 0:
+		x.req.body.skip(int64(x.gathered))
+		x.gathered = 0
 	}
 	phase := uint32(phaseOpen)
 	if c.resumes() {
@@ -95,7 +100,7 @@ func (c *conn) answer(x *exchange) bool {
 		// What follows is not HTTP in the client's eyes, so that nothing after the refusal may be read.
 		x.res.closing = true
 		err = &Error{501, errors.New("this server is no proxy: CONNECT is refused")}
-	case x.req.body.limit >= 0 && x.req.body.size > x.req.body.limit:
+	case x.req.body.limit >= 0 && x.req.body.size > x.req.body.limit && !c.continues():
 		x.res.closing = true
 		err = &Error{413, fmt.Errorf("the body of %d bytes exceeds the limit of %d", x.req.body.size, x.req.body.limit)}
 	default:

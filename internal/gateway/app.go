@@ -226,11 +226,11 @@ func (s *supervisor) tell() (all []WorkerStatus) {
 	return all
 }
 
-// busy reports whether a request waits for a worker or is with one.
+// busy reports whether a request waits for its body or for a worker, or is with one.
 func (p *pool) busy() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.queue.len() > 0 || slices.ContainsFunc(p.alive, func(w *worker) bool { return len(w.flight) > 0 })
+	return p.arriving.Load() > 0 || p.queue.len() > 0 || slices.ContainsFunc(p.alive, func(w *worker) bool { return len(w.flight) > 0 })
 }
 
 // waiting returns how many requests wait for a worker.

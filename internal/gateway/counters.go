@@ -65,3 +65,10 @@ func (a *App) Counters() Counters {
 	c.Waiting, c.QueueExpired = a.pool.queue.len(), a.pool.expired
 	return c
 }
+
+// countFull counts a request that err refuses, if that is since the queue is full.
+func (a *App) countFull(err error) {
+	if err == errQueueFull {
+		a.full.Add(1)
+	}
+}

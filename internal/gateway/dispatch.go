@@ -41,6 +41,7 @@ type pool struct {
 	files    func(w *worker, list []byte)
 	over     func() // the server has ended
 	tickets  sync.Pool
+	arriving atomic.Int64 // requests whose bodies are being read, of those that were begun on loops
 	arena    *arena
 	base     time.Time
 	errands  sync.WaitGroup
@@ -541,7 +542,7 @@ func (p *pool) inFlight() (n int) {
 		count(w.flight)
 	}
 	count(p.queue.waiting)
-	return n
+	return n + int(p.arriving.Load())
 }
 
 // idle returns the number of workers without a request.

@@ -13,6 +13,7 @@ import (
 const (
 	SlotLeast  = slotLeast
 	SlotSize   = slotSize
+	SlotBody   = slotBody
 	ArenaSlots = arenaSlots
 	ForAnswers = forAnswers
 	SlotsHeld  = slotsHeld
@@ -65,3 +66,9 @@ func (a *App) TakeSlots() (giveBack func()) {
 
 // EachPython is eachPython for the tests that see the package from outside.
 func EachPython(t *testing.T, f func(t *testing.T, python string)) { eachPython(t, f) }
+
+// Arriving returns how many requests have a body that an event loop, or a goroutine after it, waits for.
+func (a *App) Arriving() int { return int(a.pool.arriving.Load()) }
+
+// BytesHeld returns how many bytes are reserved for bodies.
+func (a *App) BytesHeld() int { return int(a.bodies.held.Load()) }

@@ -30,6 +30,9 @@ type ticket struct {
 	slot     slot   // of the arena, from before it is given to a worker until both have let go of it
 	shared   int    // bytes of the request's body that the slot holds
 	later    highball.Later
+	handler  *handler      // of a request whose body is arriving, until it has; of the goroutine that reads it, as are room and missing
+	room     []byte        // for this body
+	missing  []byte        // the rest of room, for a goroutine to read
 	ready    chan struct{} // for a handler that waits, in place of later: gets a token with the answer
 	waits    bool          // a handler does
 	refs     atomic.Int32
@@ -215,6 +218,14 @@ func (tk *ticket) ClientLeft(t *highball.Turn) {
 
 // Done implements highball.Pending.
 func (tk *ticket) Done(_ *highball.Turn, err error) {
+	switch {
+	case tk.missing != nil && err == nil:
+		return // readOn goes on
+	case tk.room != nil:
+		tk.endRoom()
+		tk.discard()
+		return
+	}
 	if err != nil {
 		tk.pool.abandon(tk, err)
 		tk.dropFile()

@@ -33,9 +33,14 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 	}
 	tk := p.newTicket()
 	tk.later = l
-	if n == 0 {
-		tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
-	} else if err := h.encodeDirect(tk, r, n); err != nil {
+	if r.Arriving() {
+		if !h.encodeRoom(tk, r, n) {
+			tk.discard()
+			return nil // Serve has other places for it
+		}
+		return tk
+	}
+	if err := h.encodeArrived(tk, r, n); err != nil {
 		tk.discard()
 		return nil // likewise
 	}
@@ -46,6 +51,33 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 	return tk
 }
 
+// encodeArrived makes the frame of r, whose body of n bytes is there to be read.
+func (h *handler) encodeArrived(tk *ticket, r *highball.Request, n int64) error {
+	if n == 0 {
+		tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
+		return nil
+	}
+	if room := h.encodeSlot(tk, r, n); room != nil {
+		_, err := io.ReadFull(r.Body(), room)
+		return err
+	}
+	return h.encodeDirect(tk, r, n)
+}
+
+// encodeSlot makes the frame of r, and returns room for its body, of n bytes, in a slot of the arena; or nil if there is none, or the length is not for one.
+func (h *handler) encodeSlot(tk *ticket, r *highball.Request, n int64) (room []byte) {
+	arena := tk.pool.arena
+	if n < slotLeast || n > slotBody {
+		return nil
+	}
+	if tk.slot = arena.takeForBody(int(n)); tk.slot == 0 {
+		return nil
+	}
+	tk.shared = int(n)
+	tk.encode(h.app.codec(), r, h.mount, n)
+	return arena.bytes(tk.slot)[:n]
+}
+
 // Serve implements highball.Handler.
 func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 	p := h.app.pool
@@ -53,13 +85,19 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 		return failure.writePage(w, r)
 	}
 	tk := p.newTicket()
-	tk.waits = true
 	if err := h.encodeWhole(tk, r); err != nil {
 		tk.discard()
 		return err
 	}
 	defer tk.input.close()
 	defer h.app.bodies.free(tk.reserved)
+	return h.await(tk, w, r)
+}
+
+// await has a worker answer the request of tk, and waits for that.
+func (h *handler) await(tk *ticket, w *highball.Response, r *highball.Request) error {
+	p := h.app.pool
+	tk.waits = true
 	expired := make(chan struct{})
 	r.OnDeadline(func() {
 		p.abandon(tk, highball.ErrHandlerDeadline)
@@ -67,9 +105,7 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 	})
 	r.OnInterruption(tk)
 	if err := p.submit(nil, tk); err != nil {
-		if err == errQueueFull {
-			h.app.full.Add(1)
-		}
+		h.app.countFull(err)
 		tk.discard()
 		return refusal(w, &highball.Error{Status: 503, Err: err})
 	}
@@ -100,11 +136,9 @@ func (h *handler) Serve(w *highball.Response, r *highball.Request) error {
 // encodeWhole reads the body of r and makes the frame of both. Without an error, the caller closes the input and frees
 // what is reserved.
 func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
-	if n := r.ContentLength(); n >= slotLeast && n <= slotBody && (h.app.cfg.MaxBody < 0 || n <= h.app.cfg.MaxBody) {
-		if tk.slot = tk.pool.arena.takeForBody(int(n)); tk.slot != 0 {
-			tk.shared = int(n)
-			tk.encode(h.app.codec(), r, h.mount, n)
-			_, err := io.ReadFull(r.Body(), tk.pool.arena.bytes(tk.slot)[:n])
+	if n := r.ContentLength(); h.app.cfg.MaxBody < 0 || n <= h.app.cfg.MaxBody {
+		if room := h.encodeSlot(tk, r, n); room != nil {
+			_, err := io.ReadFull(r.Body(), room)
 			return err
 		}
 	}

@@ -46,6 +46,7 @@ type Conn struct {
 
 	// Of the loop's goroutine alone, or of the owner when the loop cannot be looking:
 	pending   []byte // output that the socket did not take
+	room      []byte // what Gather has still to fill
 	queued    bool   // stands in loop.again
 	moving    bool   // stands in loop.files
 	sending   bool   // a file, see SendFileLater
@@ -74,7 +75,7 @@ func (c *Conn) begin(fd int, stamp uint32, remote netip.AddrPort) {
 	c.fdMu.Lock() // the owner of the last generation, who has freed the descriptor, may not have left Close yet
 	defer c.fdMu.Unlock()
 	c.fd, c.stamp, c.remote = fd, stamp, remote
-	c.pending, c.unread, c.yielded, c.held, c.sending, c.lingering, c.dropped = nil, false, false, false, false, false, 0
+	c.pending, c.room, c.unread, c.yielded, c.held, c.sending, c.lingering, c.dropped = nil, nil, false, false, false, false, false, 0
 	c.received, c.sent, c.farewell, c.unbounded, c.prompt = 0, 0, 0, false, 0
 	for _, wake := range [...]chan struct{}{c.wakeReader, c.wakeWriter} {
 		select {
@@ -234,24 +235,36 @@ func signal(wake chan struct{}) {
 // the socket is empty, unless the end stands behind it.
 func (c *Conn) readInput() {
 	c.unread = false
-	l := c.loop
-	if l.kept > len(l.buffer)-readSize {
-		l.sendOff()
+	if len(c.room) > 0 {
+		c.fillRoom()
+		return
 	}
-	b := l.buffer[l.kept:][:readSize]
+	l := c.loop
+	b := l.readBuffer()
 	n, err := l.sys.read(c.fd, b)
 	switch {
 	case n > 0:
 		c.received += int64(n)
 		l.reading = l.kept + n
 		c.input(b[:n])
-		if n == len(b) || c.state.Load()&(halfGone|gone) != 0 {
+		switch {
+		case n == len(b) && len(c.room) > 0 && c.looped() && !c.busy():
+			c.fillRoom()
+		case n == len(b) || c.state.Load()&(halfGone|gone) != 0:
 			c.readLater()
 		}
 	case err == unix.EAGAIN:
 	default:
 		c.inputEnded(ended(n, err))
 	}
+}
+
+// readBuffer returns the room for what is read next.
+func (l *Loop) readBuffer() []byte {
+	if l.kept > len(l.buffer)-readSize {
+		l.sendOff()
+	}
+	return l.buffer[l.kept:][:readSize]
 }
 
 // Keep has the bytes of the present Input stay what they are until the next call of Config.SendOff. It is for the loop's goroutine.

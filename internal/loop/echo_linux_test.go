@@ -16,16 +16,18 @@ import (
 
 // This file is what the other tests stand on: a group on the loopback interface, and a session for it.
 
-// echo answers each line with itself: one that begins with "d" on a goroutine, others on the loop, with "p" in parts. The functions, where
-// there are any, replace what it does.
+// echo answers each line with itself: one that begins with "d" on a goroutine, others on the loop, with "p" in parts, and with "g" with what is gathered
+// behind it, too. The functions, where there are any, replace what it does.
 type echo struct {
 	c    *Conn
 	hub  *hub
 	line []byte // the beginning of one
+	room []byte // for what is gathered
 
 	closedOnce atomic.Int32
 
 	onInput   func(b []byte)
+	onEOF     func()
 	onServe   func()
 	onExpired func()
 	onDrain   func()
@@ -51,6 +53,15 @@ func (s *echo) Open() {
 	}
 }
 
+func (s *echo) Gathered(behind []byte) {
+	room := s.room
+	s.room = nil
+	s.line = append(s.line, behind...)
+	if s.c.Send(room); s.c.Looped() && s.c.Pending() == 0 {
+		s.Input(nil)
+	}
+}
+
 func (s *echo) Input(b []byte) {
 	if s.onInput != nil {
 		s.onInput(b)
@@ -59,7 +70,7 @@ func (s *echo) Input(b []byte) {
 	if s.hub.timeout > 0 {
 		s.c.SetTimeout(s.hub.timeout)
 	}
-	if len(s.line) == 0 && bytes.IndexByte(b, 'd') < 0 && !bytes.HasPrefix(b, []byte("p")) && bytes.HasSuffix(b, []byte("\n")) {
+	if len(s.line) == 0 && bytes.IndexByte(b, 'd') < 0 && !bytes.HasPrefix(b, []byte("p")) && !bytes.HasPrefix(b, []byte("g")) && bytes.HasSuffix(b, []byte("\n")) {
 		s.c.Send(b) // without a copy
 		return
 	}
@@ -84,9 +95,20 @@ func (s *echo) Input(b []byte) {
 		if !s.c.Looped() {
 			return
 		}
+		gather := s.line[0] == 'g'
 		s.line = s.line[:copy(s.line, s.line[end:])]
+		if gather {
+			s.room = make([]byte, gatherSize)
+			n := copy(s.room, s.line)
+			s.line = s.line[:copy(s.line, s.line[n:])]
+			s.c.Gather(s.room[n:])
+			return
+		}
 	}
 }
+
+// gatherSize is how much is gathered behind a line that begins with "g". It is more than a loop reads at once.
+const gatherSize = 40_000
 
 func (s *echo) detach() {
 	s.c.Detach()
@@ -139,6 +161,9 @@ func (s *echo) writeAll(a, b []byte) bool {
 }
 
 func (s *echo) EOF() {
+	if s.onEOF != nil {
+		s.onEOF()
+	}
 	s.c.Close()
 }
 
@@ -146,7 +171,9 @@ func (s *echo) FileSent(moved int64, took time.Duration) { s.onFileSent(moved, t
 
 func (s *echo) Flushed() {
 	s.hub.flushed.Add(1)
-	s.Input(nil)
+	if s.room == nil {
+		s.Input(nil)
+	}
 }
 
 func (s *echo) Expired() {

@@ -91,6 +91,15 @@ func (k *saboteur) write(fd int, p []byte) (int, error) {
 	return k.move(fd, "write", p, k.kernel.write)
 }
 
+func (k *saboteur) readv(fd int, a, b []byte) (int, error) {
+	return k.move(fd, "read", a, func(fd int, p []byte) (int, error) {
+		if len(p) < len(a) {
+			return k.kernel.read(fd, p)
+		}
+		return k.kernel.readv(fd, a, b)
+	})
+}
+
 func (k *saboteur) writev(fd int, a, b, c []byte) (int, error) {
 	return k.move(fd, "writev", a, func(fd int, p []byte) (int, error) {
 		if len(p) < len(a) {
@@ -192,7 +201,8 @@ func converse(t *testing.T, f fault, at int) (calls int, cut error) {
 // talk tells how the peer has ended the conversation early, or what else was wrong with it.
 func talk(c net.Conn) (cut, wrong error) {
 	big := strings.Repeat("big", 50_000)
-	for _, line := range []string{"inline\n", "detached\n", "d1\nd2\ninline\n", big + "\n", "d" + big + "\n", "parts\n", "p" + big + "\n", "p1\np2\n", "inline\n"} {
+	gathered := "g\n" + big[:gatherSize]
+	for _, line := range []string{"inline\n", "detached\n", "d1\nd2\ninline\n", big + "\n", "d" + big + "\n", "parts\n", "p" + big + "\n", "p1\np2\n", gathered, gathered + "inline\n" + gathered + "d1\n", "inline\n"} {
 		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 			return nil, err
 		}

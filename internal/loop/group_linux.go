@@ -20,7 +20,9 @@ type Session interface {
 	// Input takes bytes, which are valid during the call only. It is called while the loop owns the connection and
 	// no output is pending.
 	Input(b []byte)
-	// EOF tells that the peer has ended its sending, while the loop owns the connection.
+	// Gathered tells that the room of Conn.Gather is full. behind is what has arrived behind it, valid as Input's bytes are.
+	Gathered(behind []byte)
+	// EOF tells that the peer has ended its sending, while the loop owns the connection; within what Conn.Gather reads also that it has reset the connection.
 	EOF()
 	// Flushed tells that output which Send had to keep has been written.
 	Flushed()

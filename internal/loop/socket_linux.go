@@ -17,6 +17,15 @@ func Receive(fd int, p []byte) (int, error) {
 	return counted(n, errno)
 }
 
+// receiveParts is Receive into a, and then b.
+func receiveParts(fd int, a, b []byte) (int, error) {
+	parts := [2]unix.Iovec{{Base: unsafe.SliceData(a)}, {Base: unsafe.SliceData(b)}}
+	parts[0].SetLen(len(a))
+	parts[1].SetLen(len(b))
+	n, _, errno := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&parts)), uintptr(len(parts)))
+	return counted(n, errno)
+}
+
 // Send writes to a socket that does not block. Its errors are those of [Receive]; a connection that is gone raises no signal.
 func Send(fd int, p []byte) (int, error) { return sendWith(fd, p, unix.MSG_NOSIGNAL) }
 

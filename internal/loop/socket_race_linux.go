@@ -9,6 +9,8 @@ import "golang.org/x/sys/unix"
 // Receive reads from a socket that does not block.
 func Receive(fd int, p []byte) (int, error) { return unix.Read(fd, p) }
 
+func receiveParts(fd int, a, b []byte) (int, error) { return unix.Readv(fd, [][]byte{a, b}) }
+
 // Send writes to a socket that does not block.
 func Send(fd int, p []byte) (int, error) { return unix.Write(fd, p) }
 

@@ -11,6 +11,8 @@ import (
 // system is what a loop asks of the kernel. Tests put faults in between.
 type system interface {
 	read(fd int, p []byte) (int, error)
+	// readv fills a, and then b.
+	readv(fd int, a, b []byte) (int, error)
 	write(fd int, p []byte) (int, error)
 	writev(fd int, a, b, c []byte) (int, error)
 	writeMore(fd int, p []byte) (int, error)
@@ -31,6 +33,15 @@ type kernel struct{}
 func (kernel) read(fd int, p []byte) (int, error) {
 	for {
 		n, err := Receive(fd, p)
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func (kernel) readv(fd int, a, b []byte) (int, error) {
+	for {
+		n, err := receiveParts(fd, a, b)
 		if err != unix.EINTR {
 			return n, err
 		}

@@ -71,7 +71,7 @@ type Live struct {
 // Connections is how many connections there are, by what they are at.
 type Connections struct {
 	Idle     int    // between two requests
-	Reading  int    // a head is on its way
+	Reading  int    // a head is on its way, or a short body
 	Handling int    // a handler is at a request
 	Sending  int    // the client takes an answer
 	Closing  int    // an answer was the last; what the client still sends is dropped
