@@ -16,7 +16,8 @@ type Field struct {
 // A Header belongs to its Request or Response and must not be used after the handler has returned.
 // It is not safe for use by several goroutines at once.
 type Header struct {
-	fields []Field
+	fields  []Field
+	changed bool // since it was made from a request's head
 }
 
 // Value returns the value of the first field with the given name, or "".
@@ -80,6 +81,7 @@ func (h *Header) Len() int { return len(h.fields) }
 // Add appends a field.
 func (h *Header) Add(name, value string) {
 	h.fields = append(h.fields, Field{name, value})
+	h.changed = true
 }
 
 // Set replaces every field with the given name by one, in the place of the first.
@@ -87,6 +89,7 @@ func (h *Header) Set(name, value string) {
 	for i := range h.fields {
 		if sameName(h.fields[i].Name, name) {
 			h.fields[i] = Field{name, value}
+			h.changed = true
 			h.removeFrom(i+1, name)
 			return
 		}
@@ -101,9 +104,11 @@ func (h *Header) Del(name string) { h.removeFrom(0, name) }
 func (h *Header) Reset() {
 	clear(h.fields)
 	h.fields = h.fields[:0]
+	h.changed = true
 }
 
 func (h *Header) removeFrom(start int, name string) {
+	h.changed = true
 	kept := h.fields[:start]
 	for _, f := range h.fields[start:] {
 		if !sameName(f.Name, name) {

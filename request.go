@@ -132,9 +132,18 @@ func (r *Request) Header() *Header {
 			f := &r.head.Fields[i]
 			fields = append(fields, Field{f.Name.String(r.raw), f.Value.String(r.raw)})
 		}
-		r.header.fields = fields
+		r.header.fields, r.header.changed = fields, false
 	}
 	return &r.header
+}
+
+// FieldLines returns the lines of the request's header as they were sent, the last, empty one included; ok is false if a handler has changed Header since, or if it is not
+// known. What equal lines say is equal.
+func (r *Request) FieldLines() (lines string, ok bool) {
+	if len(r.head.Fields) == 0 || r.hasHeader && r.header.changed || r.head.Size > len(r.raw) {
+		return "", false
+	}
+	return r.raw[r.head.Fields[0].Name.Off:r.head.Size], true
 }
 
 // ContentLength returns the length of the body in bytes, 0 where there is none, and -1 where it is not known beforehand.

@@ -63,7 +63,7 @@ func scriptEnv(environ, own []string) (env []string, err error) {
 // have made usual. Who has shown the server a password is REMOTE_USER; the password itself is not for the script then
 // (section 4.1.18).
 func (c *CGI) environFor(s *script, e *environ) []string {
-	remote, remotePort := string(e.appendRemoteAddr(nil)), string(e.appendRemotePort(nil))
+	remote, remotePort := string(e.appendRemoteAddr(nil)), string(appendRemotePort(nil, e.remote))
 	server, serverPort := string(e.appendServerName(nil)), string(e.appendServerPort(nil))
 	env := make([]string, len(c.env), len(c.env)+len(e.fields)+24)
 	copy(env, c.env)

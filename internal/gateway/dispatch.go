@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"math"
 	"slices"
@@ -43,6 +44,7 @@ type pool struct {
 	tickets  sync.Pool
 	arriving atomic.Int64 // requests whose bodies are being read, of those that were begun on loops
 	arena    *arena
+	presets  presets
 	base     time.Time
 	errands  sync.WaitGroup
 
@@ -69,8 +71,9 @@ type worker struct {
 	flight   []*ticket // what it was given and has not answered, oldest first
 	bytes    int       // of the frames of these
 	lastID   uint32
-	granting int           // requests that are still to get a slot, though nothing is known of their answers
-	mark     time.Duration // since when it is at work on flight[0], as far as is known
+	presets  [presetPlaces]*preset // that it knows
+	granting int                   // requests that are still to get a slot, though nothing is known of their answers
+	mark     time.Duration         // since when it is at work on flight[0], as far as is known
 	retired  bool
 	isStuck  bool
 	drained  chan struct{} // closed when it is retired and has nothing in flight
@@ -93,6 +96,7 @@ func newPool(cfg *Config) *pool {
 	return &pool{
 		name: cfg.Name, log: cfg.Logger, threads: cfg.Threads, most: cfg.QueueLimit, patience: cfg.QueueDeadline,
 		slow: cfg.Slow, base: time.Now(), load: newLoad(cfg.MaxWorkers == 1), ending: make(chan struct{}),
+		presets: presets{seed: maphash.MakeSeed()},
 	}
 }
 
@@ -294,6 +298,10 @@ func (p *pool) assignLocked(t *highball.Turn, w *worker, tk *ticket) {
 			w.proc.kill() // which fails the request
 			return
 		}
+	}
+	if known := tk.preset; known != nil && w.presets[known.place] != known {
+		w.presets[known.place] = known
+		w.peer.Send(t, known.frame)
 	}
 	w.peer.Send(t, tk.frame)
 }

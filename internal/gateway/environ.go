@@ -173,11 +173,11 @@ func (e *environ) appendRemoteAddr(dst []byte) []byte {
 }
 
 // appendRemotePort appends REMOTE_PORT, which is empty on a unix socket.
-func (e *environ) appendRemotePort(dst []byte) []byte {
-	if !e.remote.IsValid() {
+func appendRemotePort(dst []byte, remote netip.AddrPort) []byte {
+	if !remote.IsValid() {
 		return dst
 	}
-	return strconv.AppendUint(dst, uint64(e.remote.Port()), 10)
+	return strconv.AppendUint(dst, uint64(remote.Port()), 10)
 }
 
 // variablePrefix starts the names of the variables that are header fields.
@@ -218,7 +218,7 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, id []byte, mount st
 	dst = appendText(dst, c, e.protocol)
 	dst = appendText(dst, c, e.scheme)
 	dst = appendText(dst, c, e.appendRemoteAddr(scratch[:0]))
-	dst = appendText(dst, c, e.appendRemotePort(scratch[:0]))
+	dst = appendText(dst, c, appendRemotePort(scratch[:0], e.remote))
 	dst = appendText(dst, c, e.appendServerName(scratch[:0]))
 	dst = appendText(dst, c, e.appendServerPort(scratch[:0]))
 	if e.hasType {
@@ -226,11 +226,7 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, id []byte, mount st
 	} else {
 		dst = c.appendNone(dst)
 	}
-	if e.contentLength >= 0 {
-		dst = appendText(dst, c, strconv.AppendInt(scratch[:0], e.contentLength, 10))
-	} else {
-		dst = c.appendNone(dst)
-	}
+	dst = appendLength(dst, c, e.contentLength)
 	dst = appendText(dst, c, id)
 	dst = c.appendDict(dst)
 	for i := range e.fields {
@@ -246,4 +242,13 @@ func appendEnviron(dst []byte, c codec, r *highball.Request, id []byte, mount st
 		dst = appendText(dst, c, e.user)
 	}
 	return c.appendDictEnd(dst)
+}
+
+// appendLength appends CONTENT_LENGTH, None for -1.
+func appendLength(dst []byte, c codec, n int64) []byte {
+	if n < 0 {
+		return c.appendNone(dst)
+	}
+	var scratch [20]byte
+	return appendText(dst, c, strconv.AppendInt(scratch[:0], n, 10))
 }

@@ -289,7 +289,7 @@ func TestEnvironAddresses(t *testing.T) {
 	}
 	for _, test := range tests {
 		e := &test.e
-		got := fmt.Sprintf("%s %s %s %s", e.appendRemoteAddr(nil), e.appendRemotePort(nil), e.appendServerName(nil), e.appendServerPort(nil))
+		got := fmt.Sprintf("%s %s %s %s", e.appendRemoteAddr(nil), appendRemotePort(nil, e.remote), e.appendServerName(nil), e.appendServerPort(nil))
 		if got != test.want {
 			t.Errorf("%s: %q, not %q", test.name, got, test.want)
 		}

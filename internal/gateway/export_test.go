@@ -3,6 +3,7 @@
 package gateway
 
 import (
+	"bytes"
 	"os"
 	"testing"
 
@@ -72,3 +73,30 @@ func (a *App) Arriving() int { return int(a.pool.arriving.Load()) }
 
 // BytesHeld returns how many bytes are reserved for bodies.
 func (a *App) BytesHeld() int { return int(a.bodies.held.Load()) }
+
+// PresetsKnown returns how many presets the workers know that are there.
+func (a *App) PresetsKnown() (n int) {
+	a.pool.mu.Lock()
+	defer a.pool.mu.Unlock()
+	for _, w := range a.pool.workers {
+		for _, p := range w.presets {
+			if p != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// PresetsFor returns how many presets there are of headers with a text.
+func (a *App) PresetsFor(text string) (n int) {
+	ts := &a.pool.presets
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, p := range ts.all {
+		if p != nil && bytes.Contains(p.key, []byte(text)) {
+			n++
+		}
+	}
+	return n
+}

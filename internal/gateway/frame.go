@@ -30,12 +30,15 @@ const (
 	listFrame    byte = 3 // answer with the files of all imported modules
 	forkFrame    byte = 4 // become two, the id being the number of the new worker
 	cancelFrame  byte = 5 // nobody wants the rest of an answer that has begun
+
+	presetFrame byte = 6 // head: what many environs have in common; the id is its place
 )
 
 // Flags of requests.
 const (
 	flagBodyFile byte = 1 // the body is in a file, whose descriptor was sent before
 	flagBodySlot byte = 2 // the body is in the request's slot, and its size, a u32, behind the environ
+	flagPreset   byte = 4 // the head tells only what the environ does not have of a preset
 )
 
 // Kinds of frames from a worker to the server.

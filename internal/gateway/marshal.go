@@ -36,6 +36,7 @@ func codecNamed(name string) (c codec, ok bool) {
 const (
 	typeNull       = '0' // ends a dict
 	typeNone       = 'N'
+	typeInt        = 'i' // and its value in 32 bits
 	typeDict       = '{' // keys and values in turn
 	typeSmallTuple = ')' // and the number of items in 8 bits
 	typeShortASCII = 'z' // and the length in 8 bits
@@ -76,6 +77,11 @@ func (c codec) appendNone(dst []byte) []byte {
 		return binary.LittleEndian.AppendUint32(dst, plainNone)
 	}
 	return append(dst, typeNone)
+}
+
+// appendInt appends an int, which only marshal has.
+func appendInt(dst []byte, n int32) []byte {
+	return binary.LittleEndian.AppendUint32(append(dst, typeInt), uint32(n))
 }
 
 // appendASCIIStart appends what precedes n bytes of ASCII text.

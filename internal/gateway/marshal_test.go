@@ -223,6 +223,11 @@ func decodeMarshal(b []byte) (value any, rest []byte, err error) {
 	switch code {
 	case 'N':
 		return nil, b, nil
+	case 'i':
+		if len(b) < 4 {
+			return nil, nil, fmt.Errorf("code %c without its value", code)
+		}
+		return int32(binary.LittleEndian.Uint32(b)), b[4:], nil
 	case 'z', 'a':
 		size := 1
 		if code == 'a' {

@@ -24,11 +24,13 @@ import (
 // the answer was one that left nothing behind.
 type ticket struct {
 	pool     *pool
-	frame    []byte // the request; its id is filled in for the worker that gets it
-	input    *input // the request's body, unless it stands in frame or slot
-	reserved int64  // bytes of body that the frame holds, see bodies.reserve
-	slot     slot   // of the arena, from before it is given to a worker until both have let go of it
-	shared   int    // bytes of the request's body that the slot holds
+	preset   *preset // that the frame names, or nil
+	key      []byte  // memory for that of a preset
+	frame    []byte  // the request; its id is filled in for the worker that gets it
+	input    *input  // the request's body, unless it stands in frame or slot
+	reserved int64   // bytes of body that the frame holds, see bodies.reserve
+	slot     slot    // of the arena, from before it is given to a worker until both have let go of it
+	shared   int     // bytes of the request's body that the slot holds
 	later    highball.Later
 	handler  *handler      // of a request whose body is arriving, until it has; of the goroutine that reads it, as are room and missing
 	room     []byte        // for this body
@@ -105,8 +107,8 @@ func (p *pool) newTicket() *ticket {
 	return tk
 }
 
-// encode makes the frame of r.
-func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLength int64) {
+// encode makes the frame of r, whose body has n bytes.
+func (tk *ticket) encode(c codec, r *highball.Request, mount string, n int64) {
 	flags := byte(0)
 	switch {
 	case tk.input.file() != nil:
@@ -117,8 +119,19 @@ func (tk *ticket) encode(c codec, r *highball.Request, mount string, contentLeng
 	tk.method = methodName(r.Method())
 	tk.target = append(tk.target[:0], r.Target()...)
 	tk.ident = r.AppendID(tk.ident[:0])
-	b := appendHeader(tk.frame[:0], requestFrame, flags, 0, 0, 0)
-	b = appendEnviron(b, c, r, tk.ident, mount, contentLength)
+	tk.preset, tk.key = tk.pool.presets.presetOf(tk.key, c, r, mount)
+	b := tk.frame[:0]
+	switch t := tk.preset; {
+	case t == nil:
+		b = appendHeader(b, requestFrame, flags, 0, 0, 0)
+		b = appendEnviron(b, c, r, tk.ident, mount, bodyLength(r, n))
+	default:
+		if n == 0 && t.noLength {
+			n = -1
+		}
+		b = appendHeader(b, requestFrame, flags|flagPreset, 0, 0, 0)
+		b = t.appendOwn(b, c, r, tk.ident, mount, n)
+	}
 	head := len(b) - frameHeader
 	b = append(b, tk.input.bytes()...)
 	if tk.shared > 0 {

@@ -40,10 +40,11 @@ HEADER = struct.Struct('<IIIBBxx')  # size of the rest, request id, how much of 
 REQUEST_HEADER = struct.Struct('<IIIBBH')  # the same, and the slot of the arena that is the request's; 0 is none
 SPAN = struct.Struct('<Qq')         # part of a file: offset, length or -1
 
-REQUEST, STOP, LIST, FORK, CANCEL = 1, 2, 3, 4, 5
+REQUEST, STOP, LIST, FORK, CANCEL, PRESET = 1, 2, 3, 4, 5, 6
 READY, WHOLE, HEAD, DATA, END, FILE, FAIL, LOADFAIL, FILES, FORKED, EXITED, SHARED = range(1, 13)
 IN_FILE = 1  # flag of REQUEST: the body is in a file that came on DESC
 IN_SLOT = 2  # flag of REQUEST: the body is in its slot of the arena, its size behind the head
+IN_PRESET = 4  # flag of REQUEST: the head has only what the environ does not have of a PRESET
 
 MAX_INCOMING = 64 << 20
 MAX_WHOLE = 256 << 10  # head and body of a WHOLE frame, and of HEAD
@@ -237,9 +238,13 @@ def base_environ(config):
     return base
 
 
-def filler(loads):
-    """Returns the function that puts a request into a copy of the base environ, and returns its method."""
-    def fill(e, blob):
+def environs(base, loads):
+    """Returns three functions: one makes the environ of a request from its head, another keeps a preset under a number, and the third
+    makes the environ of a request whose head names one. They return the method, too."""
+    presets = {}
+
+    def make(blob):
+        e = base.copy()
         (method, e['SCRIPT_NAME'], e['PATH_INFO'], e['QUERY_STRING'], e['RAW_URI'], e['SERVER_PROTOCOL'],
          e['wsgi.url_scheme'], e['REMOTE_ADDR'], e['REMOTE_PORT'], e['SERVER_NAME'], e['SERVER_PORT'],
          content_type, content_length, e['HTTP_X_REQUEST_ID'], headers) = loads(blob)
@@ -249,8 +254,25 @@ def filler(loads):
         if content_length is not None:
             e['CONTENT_LENGTH'] = content_length
         e.update(headers)
-        return method
-    return fill
+        return method, e
+
+    def keep(number, blob):
+        presets[number] = make(blob)
+
+    def again(blob):
+        number, path, query, uri, port, name, content_length = loads(blob)
+        method, preset = presets[number]
+        e = preset.copy()
+        e['PATH_INFO'] = path
+        e['QUERY_STRING'] = query
+        e['RAW_URI'] = uri
+        e['REMOTE_PORT'] = port
+        e['HTTP_X_REQUEST_ID'] = name
+        if content_length is not None:
+            e['CONTENT_LENGTH'] = content_length
+        return method, e
+
+    return make, keep, again
 
 
 # --- Serving ----------------------------------------------------------------------------------------------------------
@@ -319,14 +341,16 @@ def serve(app, loads, base, debug, seats):
         return False
 
     answer = responder(app, out, flush, patience, cancelled, debug, arena)
-    fill = filler(loads)
+    make, keep, again = environs(base, loads)
     glanced = 0.0
     new_input = io.BytesIO
     seat = seats.take(0)
     since = began = 0.0  # when the first response that waits was begun, and when this one was
-    environ = base.copy()
     for kind, flags, request, slot, head, body, more in frames(flush):
         if kind != REQUEST:
+            if kind == PRESET:
+                keep(request, head)
+                continue
             flush()
             if kind == STOP:
                 return
@@ -338,7 +362,11 @@ def serve(app, loads, base, debug, seats):
         if not out:
             since = began = clock()
         seat[1] = request
-        method = fill(environ, head)
+        if flags & IN_PRESET:
+            flags -= IN_PRESET
+            method, environ = again(head)
+        else:
+            method, environ = make(head)
         environ['wsgi.input'] = upload = upload_of(flags, slot, body) if flags else new_input(bytes(body)) if body else new_input()
         answer(request, slot, method, environ)
         now = clock()
@@ -351,7 +379,7 @@ def serve(app, loads, base, debug, seats):
         began = now
         if flags & IN_FILE:
             upload.close()
-        environ, upload = base.copy(), None
+        environ = upload = None
 
 
 # --- Threads ----------------------------------------------------------------------------------------------------------
@@ -376,11 +404,8 @@ def serve_threads(app, loads, base, debug, seats):
                 out.clear()
 
         answer = responder(app, out, lambda *a: flush(*a) if out else None, [1], lambda: request in unwanted, debug, arena)
-        fill = filler(loads)
-        for request, slot, head, body in iter(pending.get, None):
+        for request, slot, method, environ, body in iter(pending.get, None):
             seat[1] = request
-            environ = base.copy()
-            method = fill(environ, head)
             environ['wsgi.input'] = body
             answer(request, slot, method, environ)
             if out:
@@ -391,13 +416,18 @@ def serve_threads(app, loads, base, debug, seats):
                 body.close()
             del environ, body  # not kept while this thread waits
 
+    make, keep, again = environs(base, loads)
     threads = [threading.Thread(target=run, args=(n,), name='highball-%d' % (n + 1), daemon=True) for n in range(seats.count)]
     for thread in threads:
         thread.start()
     for kind, flags, request, slot, head, body, _ in frames(lambda: None):
         if kind == REQUEST:
             active.add(request)
-            pending.put((request, slot, head, upload_of(flags, slot, body)))
+            method, environ = again(head) if flags & IN_PRESET else make(head)
+            pending.put((request, slot, method, environ, upload_of(flags, slot, body)))
+            del environ
+        elif kind == PRESET:
+            keep(request, head)
         elif kind == LIST:
             with sending:
                 send_json(FILES, request, imported_files())

@@ -54,7 +54,7 @@ func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.L
 // encodeArrived makes the frame of r, whose body of n bytes is there to be read.
 func (h *handler) encodeArrived(tk *ticket, r *highball.Request, n int64) error {
 	if n == 0 {
-		tk.encode(h.app.codec(), r, h.mount, bodyLength(r, 0))
+		tk.encode(h.app.codec(), r, h.mount, 0)
 		return nil
 	}
 	if room := h.encodeSlot(tk, r, n); room != nil {
@@ -155,7 +155,7 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 		return err
 	}
 	tk.input = in
-	tk.encode(h.app.codec(), r, h.mount, bodyLength(r, in.size()))
+	tk.encode(h.app.codec(), r, h.mount, in.size())
 	return nil
 }
 
@@ -174,10 +174,15 @@ func (h *handler) encodeDirect(tk *ticket, r *highball.Request, n int64) error {
 // bodyLength returns the CONTENT_LENGTH of a request that was read whole and has n bytes of body, or -1 if it has none because
 // it has no body.
 func bodyLength(r *highball.Request, n int64) int64 {
-	if n == 0 && r.ContentLength() == 0 && !r.Header().Has("Content-Length") {
+	if n == 0 && noLength(r) {
 		return -1
 	}
 	return n
+}
+
+// noLength reports whether a request does not say that it has a body, nor that it has an empty one.
+func noLength(r *highball.Request) bool {
+	return r.ContentLength() == 0 && !r.Header().Has("Content-Length")
 }
 
 // broken returns why the application cannot be loaded any more, for a browser that asks for a page while it is being

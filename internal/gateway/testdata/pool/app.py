@@ -71,6 +71,11 @@ def answer(environ, start_response):
         body = environ['wsgi.input'].read()
         start_response('200 OK', plain + [('Content-Length', str(len(body)))])
         return [body]
+    if path == '/spoil':
+        seen = 'as it was' if environ.get('HTTP_HOST') == 'test' and 'spoiled' not in environ else 'spoiled'
+        environ['HTTP_HOST'], environ['spoiled'] = 'nobody', True
+        start_response('200 OK', plain)
+        return [seen.encode()]
     if path == '/long':
         start_response('200 OK', plain)
         return [b'long' * 5000]
