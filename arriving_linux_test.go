@@ -79,10 +79,15 @@ func (b *basin) Arrived(t *highball.Turn, n int) {
 			if _, err := io.ReadFull(r.Body(), b.room[n:]); err != nil {
 				return err
 			}
+			if b.path == "/naps" {
+				time.Sleep(500 * time.Millisecond)
+			}
 			_, err := w.WriteString("goroutine:" + string(b.room))
 			return err
 		})
 	case b.path == "/never":
+	case b.path == "/slowly": // later than a loop waits for bodies
+		time.AfterFunc(1300*time.Millisecond, func() { b.later.Send(nil, b.of.head, -1, b.room) })
 	case b.path == "/served":
 		text := bytes.Clone(b.room)
 		b.later.Serve(t, func(w *highball.Response, r *highball.Request) error {
@@ -253,6 +258,59 @@ func TestPhaseOfArriving(t *testing.T) {
 	}
 }
 
+// Once the body is there nothing that the client sends behind it is read, and nothing ends the request before its deadline, until it is answered.
+func TestAnswerToABodyThatArrived(t *testing.T) {
+	basins := newBasins(t)
+	w, srv := watched(t, servertest.Loop, &highball.Server{Handler: basins})
+	c := srv.Dial(t)
+	b := basins.fills(t, srv, c, "POST /slowly HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n12345")
+	c.Send("67890" + get("/declined", ""))
+	servertest.Eventually(t, "the request has begun", func() bool { return b.arrived.Load() == 10 })
+	c.Send(get("/text", "") + post("/sent", "Content-Length: 3\r\n", "two"))
+	for i, want := range []string{"1234567890", "", "", "two"} {
+		res := c.Receive("GET")
+		if got := strings.TrimPrefix(res.Body, "goroutine:"); res.Status != 200 || got != want {
+			t.Errorf("%d %q, not %q", res.Status, res.Body, want)
+		}
+		if r := w.wantRecord(t, 200, len(res.Body), false); i > 0 && i < 3 && len(r.Wire.RequestBody) > 0 {
+			t.Errorf("the record of %s shows %q", r.Target, r.Wire.RequestBody)
+		}
+	}
+	b.wantDone(t, nil)
+}
+
+// A body that was within the limit when its request began is not held to another that is set meanwhile.
+func TestLimitOfABodyThatArrivesSlowly(t *testing.T) {
+	basins := newBasins(t)
+	_, srv := watched(t, servertest.Loop, &highball.Server{Handler: basins, Limits: highball.Limits{Body: 10}})
+	c := srv.Dial(t)
+	b := basins.fills(t, srv, c, "POST /sent HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n12345")
+	if err := srv.Highball.Reconfigure(highball.Deadlines{}, highball.Limits{Body: 7}); err != nil {
+		t.Fatal(err)
+	}
+	b.wantDone(t, nil)
+	c.Send("67890" + post("/sent", "Content-Length: 8\r\n", "12345678"))
+	if res := c.Receive("POST"); res.Body != "goroutine:1234567890" {
+		t.Errorf("%d %q", res.Status, res.Body)
+	}
+	if res := c.Receive("POST"); res.Status != 413 {
+		t.Errorf("the next one: %d", res.Status)
+	}
+}
+
+// What a client takes for its body is not part of the handler's time.
+func TestDeadlineOfABodyThatArrivesSlowly(t *testing.T) {
+	basins := newBasins(t)
+	_, srv := watched(t, servertest.Loop, &highball.Server{Handler: basins, Deadlines: highball.Deadlines{Handler: 1300 * time.Millisecond}})
+	c := srv.Dial(t)
+	basins.fills(t, srv, c, "POST /naps HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n12345").wantDone(t, nil)
+	time.Sleep(500 * time.Millisecond)
+	c.Send("67890")
+	if res := c.Receive("POST"); res.Status != 200 {
+		t.Errorf("%d", res.Status)
+	}
+}
+
 // A client that takes its time has a goroutine wait for the rest of its body; one that is too slow for that gets 408.
 func TestBodiesThatArriveSlowly(t *testing.T) {
 	basins := newBasins(t)
@@ -272,7 +330,9 @@ func TestBodiesThatArriveSlowly(t *testing.T) {
 			t.Errorf("the record has %d bytes, and shows %q, in %v", r.Received, r.Wire.RequestBody, r.Spans)
 		}
 		c.Receive("GET")
-		w.nextRecord(t)
+		if r := w.nextRecord(t); r.Received != 0 || len(r.Wire.RequestBody) > 0 {
+			t.Errorf("the record behind it has %d bytes, and shows %q", r.Received, r.Wire.RequestBody)
+		}
 		_ = c.Close()
 	}
 	c := srv.Dial(t)

@@ -216,9 +216,6 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 	x.req.undo()
 	body, whole := c.arrived(x, behind)
 	x.behind = len(body)
-	if !whole {
-		body = behind
-	}
 	x.req.arriving = !whole
 	if st.inline == nil && st.later == nil || !whole && !c.mayArrive(x) || x.head.Form != h1.OriginForm {
 		return false, nil
@@ -354,7 +351,7 @@ func (c *conn) take(x *exchange, rest []byte, p observe.Phase) *exchange {
 	} else {
 		x.consume(len(x.buffered()) - len(rest))
 	}
-	x.begun = c.engine.mark
+	x.begun, x.gathered = c.engine.mark, 0
 	x.timing.enter(p, x.begun)
 	c.fresh = false
 	return x

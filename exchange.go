@@ -32,7 +32,7 @@ type exchange struct {
 	in       []byte // received; the bytes before used are done with
 	off      int
 	behind   int    // bytes of the body that stand behind the head, of a request that a loop has read whole
-	here     given  // what stands behind the head of the body, while ServeLater may read it
+	here     given  // these, while ServeLater may read them
 	gathered int    // bytes of the body that an Arriving has got
 	out      []byte // to be sent, before anything else
 

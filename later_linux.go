@@ -106,7 +106,7 @@ func (c *conn) beginKept(x *exchange) {
 		x.tookBody(x.buffered()[x.head.Size:][:x.behind])
 	}
 	x.res.begin(&x.req, x)
-	x.sent, x.expected, x.gathered = 0, false, 0
+	x.sent, x.expected = 0, false
 }
 
 // handlerDeadline returns how long the handler of x has; 0 or less is for ever.

@@ -65,7 +65,12 @@ func (c *conn) answer(x *exchange) bool {
 	}
 	x.enter(observe.App)
 	ok := x.req.begin(&x.head, raw, x)
-	x.req.body.begin(&x.head, x, c.srv.settings().body, &c.srv.settings().limits)
+	set := c.srv.settings()
+	limit := set.body
+	if c.continues() { // it was held to the limit when it began
+		limit = 0
+	}
+	x.req.body.begin(&x.head, x, limit, &set.limits)
 	x.res.begin(&x.req, x)
 	x.beginSeeing()
 	switch {
@@ -100,7 +105,7 @@ func (c *conn) answer(x *exchange) bool {
 		// What follows is not HTTP in the client's eyes, so that nothing after the refusal may be read.
 		x.res.closing = true
 		err = &Error{501, errors.New("this server is no proxy: CONNECT is refused")}
-	case x.req.body.limit >= 0 && x.req.body.size > x.req.body.limit && !c.continues():
+	case x.req.body.limit >= 0 && x.req.body.size > x.req.body.limit:
 		x.res.closing = true
 		err = &Error{413, fmt.Errorf("the body of %d bytes exceeds the limit of %d", x.req.body.size, x.req.body.limit)}
 	default:
