@@ -87,9 +87,15 @@ func TestBodiesThatDoNotArrive(t *testing.T) {
 	w := serve(t, servertest.Loop, srv, gateway.Config{})
 	for _, n := range []int{100, 100 << 10} {
 		for name, end := range map[string]func(c *servertest.Client){
-			"leaves":     func(c *servertest.Client) { c.CloseWrite(); c.WantClosed() },
-			"resets":     func(c *servertest.Client) { c.Reset() },
-			"is killed":  func(c *servertest.Client) { srv.Kill(srv.Live()[0].ID); c.Receive("POST") },
+			"leaves": func(c *servertest.Client) { c.CloseWrite(); c.WantClosed() },
+			"resets": func(c *servertest.Client) { c.Reset() },
+			"is killed": func(c *servertest.Client) {
+				servertest.Eventually(t, "it can be killed", func() bool {
+					all := srv.Live()
+					return len(all) == 1 && srv.Kill(all[0].ID)
+				})
+				c.Receive("POST")
+			},
 			"waits long": func(c *servertest.Client) { c.Receive("POST") },
 		} {
 			for _, late := range []bool{false, true} {
