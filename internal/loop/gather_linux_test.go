@@ -84,28 +84,43 @@ func TestStopGather(t *testing.T) {
 
 // The end of the stream, or of the connection, is told while something is gathered; what came before it is in the room.
 func TestEndOfGathering(t *testing.T) {
-	for _, how := range []string{"closed", "reset"} {
+	for _, how := range []string{"closed", "reset", "closed at once"} {
 		fd, addr := listenTCP(t)
 		ended := make(chan string, 1)
-		h := &hub{opened: make(chan *echo, 1)}
+		h := &hub{opened: make(chan *echo, 2)}
 		h.prepare = func(s *echo) {
-			s.onEOF = func() { ended <- string(s.room[:gatherSize-s.c.StopGather()]) }
+			s.onEOF = func() {
+				if s.room != nil {
+					ended <- string(s.room[:gatherSize-len(s.c.room)])
+					s.room = nil
+				}
+			}
 		}
 		g := start(t, Config{Sockets: []int{fd}}, h)
 		c := dial(t, addr)
 		s := <-h.opened
-		if _, err := c.Write([]byte("g\nabcdef")); err != nil {
+		text := "g\nabcdef"
+		if how == "closed at once" {
+			text = "g\nabc"
+		}
+		if _, err := c.Write([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		expect(t, c, "g\n")
 		for arrived := false; !arrived; {
-			onLoop(t, g, func(*Loop) { arrived = len(s.c.room) == gatherSize-6 })
+			onLoop(t, g, func(*Loop) { arrived = len(s.c.room) == gatherSize-len(text[2:]) })
 		}
-		if how == "reset" {
+		switch how {
+		case "reset":
 			_ = c.SetLinger(0)
+		case "closed at once": // the end comes with the last bytes
+			onLoop(t, g, func(*Loop) {
+				_, _ = c.Write([]byte("def")) // if it fails so does what follows
+				_ = c.CloseWrite()
+			})
 		}
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
+		if how != "closed at once" {
+			_ = c.Close() // which cannot fail
 		}
 		select {
 		case got := <-ended:
@@ -116,5 +131,10 @@ func TestEndOfGathering(t *testing.T) {
 			t.Fatalf("%s: the end is not told", how)
 		}
 		awaitOpen(t, g, 0)
+		again := dial(t, addr) // in the same place
+		if _, err := again.Write([]byte("inline\n")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, again, "inline\n")
 	}
 }
