@@ -84,6 +84,22 @@ func TestPresetIsNotTheApplications(t *testing.T) {
 	}
 }
 
+// However many fields a header has, applications that add a few keys to the environ do not make it grow.
+func TestPresetsHaveRoom(t *testing.T) {
+	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})
+	c := r.Dial(t)
+	header := ""
+	for n := range 50 {
+		header += fmt.Sprintf("X-%d: 1\r\n", n)
+		for again := range 3 {
+			c.Send("GET /extend HTTP/1.1\r\nHost: h\r\n" + header + "\r\n")
+			if res := c.Receive("GET"); res.Status != 200 || again == 2 && res.Body != "as large" {
+				t.Errorf("%d fields: %d, %s", n+1, res.Status, res.Body)
+			}
+		}
+	}
+}
+
 // A worker that comes in place of another is told what it has to know.
 func TestPresetsOfANewWorker(t *testing.T) {
 	r := serve(t, servertest.Loop, new(highball.Server), gateway.Config{})

@@ -239,17 +239,22 @@ def responder(app, out, flush, patience, cancelled, debug, arena):
             if result is None or isinstance(result, (str, bytes)):
                 raise TypeError('the application returned %s, not an iterable of bytes' % type(result).__name__)
             if not (type(result) is FileWrapper and hand_over(result)):
-                only = hasattr(type(result), '__len__') and len(result) == 1 and sent < 0
                 for block in result:
                     if not isinstance(block, bytes):
                         raise TypeError('the blocks of a body must be bytes, not %s' % type(block).__name__)
                     size = len(block)
+                    if size == length and sent < 0 and 0 < size < SHARED_LEAST and not bodiless:
+                        sent, complete = size, True  # as emit would have it, only faster: all of the body
+                        out.extend((pack(len(head) + size, request, len(head), WHOLE, 0), head, block))
+                        if patience[0]:
+                            flush()
+                        continue
                     if sent >= 0 and 0 < size <= MAX_DATA and not complete and (length == UNDECLARED or sent + size <= length):
                         sent += size  # as emit would have it, only faster
                         out.append(pack(size, request, 0, DATA, 0))
                         flush(block)
                     elif size:
-                        emit(block, only)
+                        emit(block, sent < 0 and hasattr(type(result), '__len__') and len(result) == 1)
                     if not complete or patience[0]:
                         flush()  # PEP 3333: no block waits for the next
                         if not complete and cancelled():
@@ -257,7 +262,8 @@ def responder(app, out, flush, patience, cancelled, debug, arena):
                                 complete = True
                                 out.append(pack(0, request, 0, END, 0))
                             break
-                finish()
+                if not complete:
+                    finish()
             if patience[0]:
                 flush()
         finally:

@@ -76,6 +76,11 @@ def answer(environ, start_response):
         environ['HTTP_HOST'], environ['spoiled'] = 'nobody', True
         start_response('200 OK', plain)
         return [seen.encode()]
+    if path == '/extend':
+        before = sys.getsizeof(environ)
+        environ.update({'added.%d' % n: n for n in range(6)})
+        start_response('200 OK', plain)
+        return [b'as large' if sys.getsizeof(environ) == before else b'larger']
     if path == '/long':
         start_response('200 OK', plain)
         return [b'long' * 5000]
