@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -402,6 +403,60 @@ func TestWorkerValidator(t *testing.T) {
 			r.stop()
 			if state := r.wait(); state != "exit status 0" || strings.Contains(r.output.String(), "Error") {
 				t.Errorf("%s: %s", state, r.output)
+			}
+		}
+	})
+}
+
+// TestWorkerPresets: a request that names a preset has what that has, and what it says itself.
+func TestWorkerPresets(t *testing.T) {
+	text := func(s string) string { return "z" + string([]byte{byte(len(s))}) + s }
+	own := func(place byte, path, query, id, length string) []byte {
+		b := ")\x07i" + string([]byte{place, 0, 0, 0}) + text(path) + text(query) + text(path+"?"+query) + text("50007") + text(id)
+		if length == "" {
+			return []byte(b + "N")
+		}
+		return []byte(b + text(length))
+	}
+	eachPython(t, func(t *testing.T, python string) {
+		for _, threads := range []int{1, 2} {
+			config := rigConfig(t, "spec:app")
+			config.Threads = threads
+			r := readyRig(t, python, config)
+			first, second := rigReq{headers: "HTTP_X_ONE=1"}, rigReq{method: "POST", headers: "HTTP_X_TWO=2", query: "old"}
+			r.write(rigEncode(presetFrame, 0, 7, first.environ(), nil))
+			r.write(rigEncode(presetFrame, 0, 200, second.environ(), nil))
+			ask := func(place byte, path, query, id, body string) string {
+				length := ""
+				if body != "" {
+					length = strconv.Itoa(len(body))
+				}
+				r.lastID++
+				r.write(rigEncode(rigRequest, flagPreset, r.lastID, own(place, path, query, id, length), []byte(body)))
+				return r.answer().body
+			}
+			for range 2 {
+				plain := r.ask(rigReq{path: "/environ", query: "q", headers: "HTTP_X_ONE=1"}).body
+				want := strings.NewReplacer("'50000'", "'50007'", "test-1-1", "test-2").Replace(plain)
+				if got := ask(7, "/environ", "q", "test-2", ""); got != want {
+					t.Errorf("%d threads:\n got %s\nwant %s", threads, got, want)
+				}
+				got := ask(200, "/environ", "new", "test-3", "abc")
+				for _, part := range []string{"'CONTENT_LENGTH', '3'", "'HTTP_X_TWO', '2'", "'QUERY_STRING', 'new'", "'REQUEST_METHOD', 'POST'", "'HTTP_X_REQUEST_ID', 'test-3'"} {
+					if !strings.Contains(got, part) {
+						t.Errorf("%d threads: there is no %s in %s", threads, part, got)
+					}
+				}
+				if strings.Contains(got, "X_ONE") || strings.Contains(got, "old") {
+					t.Errorf("%d threads: there is something else in %s", threads, got)
+				}
+			}
+			if got := ask(200, "/echo", "", "test-4", "a body"); got != "a body" {
+				t.Errorf("the body is %q", got)
+			}
+			r.write(rigEncode(presetFrame, 0, 7, second.environ(), nil)) // in the same place
+			if got := ask(7, "/environ", "q", "test-5", ""); !strings.Contains(got, "X_TWO") || strings.Contains(got, "X_ONE") {
+				t.Errorf("the old preset is there: %s", got)
 			}
 		}
 	})
