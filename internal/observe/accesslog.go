@@ -32,7 +32,7 @@ type AccessSettings struct {
 // NewAccessLog starts a log that writes lines of format f to w, with the secrets
 // of [DefaultMasks] masked. It has the given number of shards, at least one, each
 // with two buffers of 64 KiB and a stage of 32 requests made when first used, some more of such
-// buffers while there is much to write, and up to 2 MiB while the writer is behind. Only one Write is under way at any time.
+// buffers while there is much to write, and up to 4 MiB while the writer is behind. Only one Write is under way at any time.
 //
 // When lines have been lost, onLoss is called with the number lost since the
 // last call and the latest cause. It is called at most twice a second apart

@@ -37,14 +37,14 @@ const (
 	bufferSize = 64 << 10
 
 	// worthWaking is how many bytes of a shard wait for the writer before it is
-	// woken for them, which costs as much as to write 64 KiB. A processor that does
-	// nothing else fills them in 10 ms; fewer wait for the timer.
-	worthWaking = 256 << 10
+	// woken for them, which costs as much as to write 64 KiB, and what it costs the
+	// caches. A processor that does nothing else fills them in 30 ms; fewer wait for the timer.
+	worthWaking = 1 << 20
 
 	// mostHeld is how many bytes of a shard wait for the writer before a further
 	// buffer is not handed over. A processor that does nothing else can fill it in
-	// about 50 ms.
-	mostHeld = 2 << 20
+	// about 100 ms.
+	mostHeld = 4 << 20
 
 	// bufferSlack is room for the lines that make a buffer full, a stage of
 	// them, so that usual ones never make it grow.
