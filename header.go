@@ -89,7 +89,6 @@ func (h *Header) Set(name, value string) {
 	for i := range h.fields {
 		if sameName(h.fields[i].Name, name) {
 			h.fields[i] = Field{name, value}
-			h.changed = true
 			h.removeFrom(i+1, name)
 			return
 		}

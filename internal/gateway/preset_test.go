@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"testing"
 
 	"highball"
@@ -108,6 +109,9 @@ func TestPresetKeys(t *testing.T) {
 	ask("another method", "PUT"+plain[3:], "/mount", none)
 	ask("another version", "GET /mount/a HTTP/1.0\r\nHost: a.example\r\nA: b\r\n\r\n", "/mount", none)
 	ask("another value", "GET /mount/a HTTP/1.1\r\nHost: a.example\r\nA: c\r\n\r\n", "/mount", none)
+	ask("another client", plain, "/mount", func(r *highball.Request) { r.SetClient(netip.MustParseAddrPort("192.0.2.9:1"), "", "") })
+	ask("another IPv6 client", plain, "/mount", func(r *highball.Request) { r.SetClient(netip.MustParseAddrPort("[2001:db8::1]:1"), "", "") })
+	ask("another scheme", plain, "/mount", func(r *highball.Request) { r.SetClient(netip.AddrPort{}, "https", "") })
 	ask("a user", plain, "/mount", func(r *highball.Request) { r.SetUser("somebody") })
 	for name, change := range map[string]func(r *highball.Request){
 		"set":         func(r *highball.Request) { r.Header().Set("A", "c") },
@@ -142,6 +146,33 @@ func TestPresetKeys(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What was kept of a key is not what stands in its memory later, and another of the same hash is another.
+func TestPresetKeepsItsKey(t *testing.T) {
+	ts := presets{seed: maphash.MakeSeed()}
+	key := make([]byte, 0, 1000)
+	find := func(value string) (p *preset) {
+		withRequest(t, servertest.Goroutine, "GET / HTTP/1.1\r\nHost: a.example\r\nA: "+value+"\r\n\r\n", func(r *highball.Request) {
+			if p, _ := ts.presetOf(nil, plainCodec, r, ""); p != nil {
+				t.Error("there are presets in the plain form")
+			}
+			p, key = ts.presetOf(key, marshalCodec, r, "")
+		})
+		return p
+	}
+	find("b")
+	first := find("b")
+	find("c")
+	second := find("c")
+	if first == nil || second == nil || find("b") != first || find("c") != second {
+		t.Errorf("%p, then %p; %p, then %p", first, find("b"), second, find("c"))
+	}
+	other := &preset{key: []byte("another"), hash: first.hash, place: first.place}
+	ts.put(other)
+	if p := find("b"); p == other {
+		t.Error("another's of the same hash is found")
 	}
 }
 

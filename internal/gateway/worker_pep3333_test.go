@@ -39,6 +39,9 @@ func TestWorkerResponses(t *testing.T) {
 		// Content-Length: what is too much is cut.
 		{path: "/excess", kinds: "WHOLE", headers: "Content-Length: 3", body: "fou"},
 		{path: "/excess-streamed", kinds: "HEAD DATA END", headers: "Content-Length: 3", body: "abc"},
+		{path: "/excess-behind-all", kinds: "WHOLE", headers: "Content-Length: 4", body: "four"},
+		{path: "/excess-as-long", kinds: "HEAD DATA END", headers: "Content-Length: 4", body: "four"},
+		{path: "/declared-block", method: "HEAD", kinds: "WHOLE", headers: "Content-Length: 4", body: ""},
 
 		// No body, whatever the application gives; its length stays that of the body for GET.
 		{path: "/hello", method: "HEAD", kinds: "WHOLE", headers: plain + "; Content-Length: 5"},
@@ -458,6 +461,23 @@ func TestWorkerPresets(t *testing.T) {
 			if got := ask(7, "/environ", "q", "test-5", ""); !strings.Contains(got, "X_TWO") || strings.Contains(got, "X_ONE") {
 				t.Errorf("the old preset is there: %s", got)
 			}
+		}
+	})
+}
+
+// TestWorkerDoesNotWaitBehindABody: a body that is whole leaves before the application is asked for what is behind it.
+func TestWorkerDoesNotWaitBehindABody(t *testing.T) {
+	eachPython(t, func(t *testing.T, python string) {
+		r := readyRig(t, python, rigConfig(t, "spec:app"))
+		mark := filepath.Join(t.TempDir(), "seen")
+		if a := r.ask(rigReq{path: "/pauses-behind-all", query: mark}); a.body != "four" || a.kinds != "WHOLE" {
+			t.Errorf("%+v", a)
+		}
+		if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.ask(rigReq{path: "/declared-block"}); a.body != "four" {
+			t.Errorf("afterwards: %+v", a)
 		}
 	})
 }

@@ -125,6 +125,27 @@ def excess_streamed(environ, start_response):
 
 
 @case
+def excess_behind_all(environ, start_response):
+    start_response('200 OK', [('Content-Length', '4')])
+    return iter([b'four', b'more', b''])
+
+
+@case
+def excess_as_long(environ, start_response):
+    start_response('200 OK', [('Content-Length', '4')])
+    return iter([b'fo', b'ur00'])
+
+
+@case
+def pauses_behind_all(environ, start_response):
+    """Ends when the body that it has given was seen."""
+    start_response('200 OK', [('Content-Length', '4')])
+    yield b'four'
+    while not os.path.exists(environ['QUERY_STRING']):
+        time.sleep(0.005)
+
+
+@case
 def shortage(environ, start_response):
     start_response('200 OK', [('Content-Length', '9')])
     return [b'four']
