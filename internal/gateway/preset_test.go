@@ -169,6 +169,10 @@ func TestPresetKeepsItsKey(t *testing.T) {
 	if first == nil || second == nil || find("b") != first || find("c") != second {
 		t.Errorf("%p, then %p; %p, then %p", first, find("b"), second, find("c"))
 	}
+	key = nil // other memory than that in which the keys were made
+	if find("b") != first {
+		t.Error("the key was not kept")
+	}
 	other := &preset{key: []byte("another"), hash: first.hash, place: first.place}
 	ts.put(other)
 	if p := find("b"); p == other {
