@@ -17,11 +17,20 @@ const (
 	arrivingTime = time.Second
 )
 
-// mayArrive reports whether the loop may wait for the body of a request, which is not there.
-func (c *conn) mayArrive(x *exchange) bool {
-	n := x.head.ContentLength
-	limit := c.srv.settings().body
-	return c.srv.state.later != nil && x.head.Framing == h1.Length && n <= arrivingMost && (limit <= 0 || n <= limit) && !x.head.Expect100
+// arrived returns the body of a request, and reports whether it is whole: there is none, or it is part of what has arrived behind the head. If not, soon
+// reports whether the loop may wait for it.
+func (c *conn) arrived(x *exchange, behind []byte) (body []byte, whole, soon bool) {
+	if x.head.Framing == h1.NoBody {
+		return nil, true, false
+	}
+	n, limit := x.head.ContentLength, c.srv.settings().body
+	switch {
+	case x.head.Framing != h1.Length, limit > 0 && n > limit, x.head.Expect100:
+		return nil, false, false
+	case n <= int64(len(behind)):
+		return behind[:n], true, false
+	}
+	return nil, false, c.srv.state.later != nil && n <= arrivingMost
 }
 
 // makeRoom asks who answers a request, if somebody does, for room for its body.
@@ -60,6 +69,9 @@ func (c *conn) Gathered(behind []byte) {
 	}
 	c.gathered(len(c.await.room))
 }
+
+// stopGathering has a goroutine go on with a body, whose client takes its time or has ended its sending.
+func (c *conn) stopGathering() { c.gathered(len(c.await.room) - c.lc.StopGather()) }
 
 // gathered gives the room of c.await back, with n bytes of the body.
 func (c *conn) gathered(n int) {

@@ -214,10 +214,10 @@ func (c *conn) answerInline(x *exchange, b []byte) (rest []byte, next step) {
 func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) {
 	st := &c.srv.state
 	x.req.undo()
-	body, whole := c.arrived(x, behind)
+	body, whole, soon := c.arrived(x, behind)
 	x.behind = len(body)
 	x.req.arriving = !whole
-	if st.inline == nil && st.later == nil || !whole && !c.mayArrive(x) || x.head.Form != h1.OriginForm {
+	if st.inline == nil && st.later == nil || !whole && !soon || x.head.Form != h1.OriginForm {
 		return false, nil
 	}
 	c.untell()
@@ -282,19 +282,6 @@ func (c *conn) inline(x *exchange, head, behind []byte) (taken bool, err error) 
 	}
 	c.answered(x, c.madeBy(x), mark, outcomeWhole)
 	return true, nil
-}
-
-// arrived returns the body of a request, and reports whether it is whole: there is none, or it is part of what has arrived behind the head.
-func (c *conn) arrived(x *exchange, behind []byte) (body []byte, whole bool) {
-	n := x.head.ContentLength
-	limit := c.srv.settings().body
-	switch {
-	case x.head.Framing == h1.NoBody:
-		return nil, true
-	case x.head.Framing != h1.Length, n <= 0, n > int64(len(behind)), limit > 0 && n > limit, x.head.Expect100:
-		return nil, false
-	}
-	return behind[:n], true
 }
 
 // handleInline calls the handler and turns a panic into an error.
@@ -417,7 +404,7 @@ func (c *conn) Flushed() {
 // EOF implements loop.Session. A client that has ended its sending before a request was complete wants no answer.
 func (c *conn) EOF() {
 	if c.await.room != nil {
-		c.gathered(len(c.await.room) - c.lc.StopGather()) // a goroutine will meet the end, too
+		c.stopGathering() // a goroutine will meet the end, too
 		return
 	}
 	c.ends(endOfStream)
@@ -429,8 +416,8 @@ func (c *conn) Expired() {
 	c.expiry.Lock()
 	defer c.expiry.Unlock()
 	switch {
-	case c.await.room != nil && c.lc.Looped():
-		c.gathered(len(c.await.room) - c.lc.StopGather())
+	case c.await.room != nil:
+		c.stopGathering()
 	case c.moves():
 		c.moved(c.lc.StopFile())
 		c.handOver()

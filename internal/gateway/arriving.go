@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"io"
-	"slices"
 
 	"highball"
 )
@@ -22,11 +21,7 @@ func (h *handler) encodeRoom(tk *ticket, r *highball.Request, n int64) bool {
 		if tk.reserved, ok = h.app.bodies.reserve(r, h.app.cfg.MaxBody); !ok {
 			return false
 		}
-		tk.encode(h.app.codec(), r, h.mount, n)
-		head := len(tk.frame)
-		tk.frame = slices.Grow(tk.frame, int(n))[:head+int(n)]
-		setSizes(tk.frame, head-frameHeader)
-		tk.room = tk.frame[head:]
+		tk.room = h.encodeFrame(tk, r, n)
 	}
 	tk.handler = h
 	tk.pool.arriving.Add(1)
@@ -39,7 +34,7 @@ func (tk *ticket) Room() []byte { return tk.room }
 // Arrived implements highball.Arriving.
 func (tk *ticket) Arrived(t *highball.Turn, n int) {
 	if n < len(tk.room) {
-		tk.missing = tk.room[n:]
+		tk.room = tk.room[n:]
 		tk.later.Serve(t, tk.readOn)
 		return
 	}
@@ -55,7 +50,7 @@ func (tk *ticket) Arrived(t *highball.Turn, n int) {
 func (tk *ticket) endRoom() {
 	tk.handler.app.bodies.free(tk.reserved)
 	tk.pool.arriving.Add(-1)
-	tk.room, tk.missing, tk.reserved, tk.handler = nil, nil, 0, nil
+	tk.room, tk.reserved, tk.handler = nil, 0, nil
 }
 
 // readOn goes on with a request of whose body a part has arrived.
@@ -63,8 +58,8 @@ func (tk *ticket) readOn(w *highball.Response, r *highball.Request) error {
 	h := tk.handler
 	defer h.app.bodies.free(tk.reserved)
 	defer tk.pool.arriving.Add(-1)
-	_, err := io.ReadFull(r.Body(), tk.missing)
-	tk.room, tk.missing, tk.handler = nil, nil, nil
+	_, err := io.ReadFull(r.Body(), tk.room)
+	tk.room, tk.handler = nil, nil
 	if err != nil {
 		tk.discard()
 		return err

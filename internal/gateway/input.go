@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -28,11 +27,11 @@ type inputBuffer [maxInputMemory]byte
 type bodies struct {
 	scratch scratch
 	buffers sync.Pool    // of *inputBuffer
-	held    atomic.Int64 // bytes of the bodies that readDirect reads
+	held    atomic.Int64 // bytes of the bodies that reserve has let in
 }
 
-// reserve reports whether r has a body for readDirect, and returns its length. If so, the caller calls free with it when the
-// body is no longer held.
+// reserve reports whether the body of r is to be kept in memory though it may be longer than maxInputMemory, and returns its length. If so, the caller calls free
+// with it when the body is no longer held.
 func (b *bodies) reserve(r *highball.Request, limit int64) (n int64, ok bool) {
 	n = r.ContentLength()
 	if n <= 0 || n > direct || limit >= 0 && n > limit {
@@ -46,14 +45,6 @@ func (b *bodies) reserve(r *highball.Request, limit int64) (n int64, ok bool) {
 }
 
 func (b *bodies) free(n int64) { b.held.Add(-n) }
-
-// readDirect appends the body of r, of n bytes, to dst. Errors are those of Request.Body.
-func readDirect(dst []byte, r *highball.Request, n int64) ([]byte, error) {
-	dst = slices.Grow(dst, int(n))
-	end := len(dst) + int(n)
-	_, err := io.ReadFull(r.Body(), dst[len(dst):end])
-	return dst[:end], err
-}
 
 // input is the whole body of a request, in one of buf and f. It is for one goroutine at a time.
 type input struct {

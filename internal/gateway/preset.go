@@ -17,7 +17,7 @@ import (
 // A preset is made when the same has come a second time. There are only so many, each in a place that its hash gives it; what is in use keeps its place.
 const (
 	presetPlaces  = 256
-	presetLongest = 4 << 10 // bytes of a key
+	presetLongest = 4 << 10 // bytes of a header
 	onceSeen      = 1024    // keys that have come once, which are remembered by their hashes
 )
 
@@ -41,49 +41,49 @@ type presets struct {
 }
 
 // find returns the preset for a key, or nil. worth tells then that one is to be put.
-func (ts *presets) find(key []byte) (t *preset, hash uint64, worth bool) {
-	hash = maphash.Bytes(ts.seed, key)
+func (ps *presets) find(key []byte) (p *preset, hash uint64, worth bool) {
+	hash = maphash.Bytes(ps.seed, key)
 	place := hash % presetPlaces
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	t = ts.all[place]
-	if t != nil && t.hash == hash && bytes.Equal(t.key, key) {
-		ts.used[place] = true
-		return t, hash, false
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p = ps.all[place]
+	if p != nil && p.hash == hash && bytes.Equal(p.key, key) {
+		ps.used[place] = true
+		return p, hash, false
 	}
-	seen := &ts.once[hash/presetPlaces%onceSeen]
+	seen := &ps.once[hash/presetPlaces%onceSeen]
 	switch {
 	case *seen != hash:
 		*seen = hash
 		return nil, hash, false
-	case ts.used[place]:
-		ts.used[place] = false
+	case ps.used[place]:
+		ps.used[place] = false
 		return nil, hash, false
 	}
 	return nil, hash, true
 }
 
-// put has t found from now on.
-func (ts *presets) put(t *preset) {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	ts.all[t.place] = t
+// put has p found from now on.
+func (ps *presets) put(p *preset) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	ps.all[p.place] = p
 }
 
 // presetOf returns the preset for r, or nil if there is none. key is memory for its key.
-func (ts *presets) presetOf(key []byte, c codec, r *highball.Request, mount string) (*preset, []byte) {
+func (ps *presets) presetOf(key []byte, c codec, r *highball.Request, mount string) (*preset, []byte) {
 	lines, ok := r.FieldLines()
 	target := r.Target()
 	if c != marshalCodec || !ok || len(lines) > presetLongest || target == "" || target[0] != '/' {
 		return nil, key
 	}
 	key = appendPresetKey(key[:0], r, mount, lines)
-	t, hash, worth := ts.find(key)
+	p, hash, worth := ps.find(key)
 	if worth {
-		t = newPreset(bytes.Clone(key), hash, c, r, mount)
-		ts.put(t)
+		p = newPreset(bytes.Clone(key), hash, c, r, mount)
+		ps.put(p)
 	}
-	return t, key
+	return p, key
 }
 
 // appendPresetKey appends all that the preset of r is made from.
@@ -117,25 +117,29 @@ func appendAddr(key []byte, a netip.Addr) []byte {
 	return append(key, zone...)
 }
 
+// newPreset makes the preset of r.
 func newPreset(key []byte, hash uint64, c codec, r *highball.Request, mount string) *preset {
-	t := &preset{key: key, hash: hash, place: uint16(hash % presetPlaces), noLength: noLength(r)}
-	b := appendHeader(nil, presetFrame, 0, uint32(t.place), 0, 0)
+	p := &preset{key: key, hash: hash, place: uint16(hash % presetPlaces), noLength: noLength(r)}
+	b := appendHeader(nil, presetFrame, 0, uint32(p.place), 0, 0)
 	b = appendEnviron(b, c, r, nil, mount, -1)
 	setSizes(b, len(b)-frameHeader)
-	t.frame = b
-	return t
+	p.frame = b
+	return p
 }
 
-// appendOwn appends what a request does not have of its preset: a tuple of the preset's place and 6 values.
-func (t *preset) appendOwn(dst []byte, c codec, r *highball.Request, id []byte, mount string, contentLength int64) []byte {
+// appendOwn appends what a request, with a body of n bytes, does not have of its preset: a tuple of the preset's place and 6 values.
+func (p *preset) appendOwn(dst []byte, c codec, r *highball.Request, id []byte, mount string, n int64) []byte {
 	var scratch [64]byte
 	_, path := splitPath(r.Path(), mount)
+	if n == 0 && p.noLength {
+		n = -1
+	}
 	dst = c.appendTuple(dst, 7)
-	dst = appendInt(dst, int32(t.place))
+	dst = appendInt(dst, int32(p.place))
 	dst = appendText(dst, c, path)
 	dst = appendText(dst, c, r.Query())
 	dst = appendText(dst, c, r.Target())
 	dst = appendText(dst, c, appendRemotePort(scratch[:0], r.RemoteAddr()))
 	dst = appendText(dst, c, id)
-	return appendLength(dst, c, contentLength)
+	return appendLength(dst, c, n)
 }

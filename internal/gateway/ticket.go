@@ -32,9 +32,8 @@ type ticket struct {
 	slot     slot    // of the arena, from before it is given to a worker until both have let go of it
 	shared   int     // bytes of the request's body that the slot holds
 	later    highball.Later
-	handler  *handler      // of a request whose body is arriving, until it has; of the goroutine that reads it, as are room and missing
-	room     []byte        // for this body
-	missing  []byte        // the rest of room, for a goroutine to read
+	handler  *handler      // of a request whose body is arriving, until it has; of the goroutine that reads it, as is room
+	room     []byte        // for this body, or for what is missing of it when a goroutine goes on
 	ready    chan struct{} // for a handler that waits, in place of later: gets a token with the answer
 	waits    bool          // a handler does
 	refs     atomic.Int32
@@ -120,17 +119,14 @@ func (tk *ticket) encode(c codec, r *highball.Request, mount string, n int64) {
 	tk.target = append(tk.target[:0], r.Target()...)
 	tk.ident = r.AppendID(tk.ident[:0])
 	tk.preset, tk.key = tk.pool.presets.presetOf(tk.key, c, r, mount)
-	b := tk.frame[:0]
-	switch t := tk.preset; {
-	case t == nil:
-		b = appendHeader(b, requestFrame, flags, 0, 0, 0)
+	if tk.preset != nil {
+		flags |= flagPreset
+	}
+	b := appendHeader(tk.frame[:0], requestFrame, flags, 0, 0, 0)
+	if tk.preset != nil {
+		b = tk.preset.appendOwn(b, c, r, tk.ident, mount, n)
+	} else {
 		b = appendEnviron(b, c, r, tk.ident, mount, bodyLength(r, n))
-	default:
-		if n == 0 && t.noLength {
-			n = -1
-		}
-		b = appendHeader(b, requestFrame, flags|flagPreset, 0, 0, 0)
-		b = t.appendOwn(b, c, r, tk.ident, mount, n)
 	}
 	head := len(b) - frameHeader
 	b = append(b, tk.input.bytes()...)
@@ -231,12 +227,11 @@ func (tk *ticket) ClientLeft(t *highball.Turn) {
 
 // Done implements highball.Pending.
 func (tk *ticket) Done(_ *highball.Turn, err error) {
-	switch {
-	case tk.missing != nil && err == nil:
-		return // readOn goes on
-	case tk.room != nil:
-		tk.endRoom()
-		tk.discard()
+	if tk.room != nil {
+		if err != nil { // else readOn goes on
+			tk.endRoom()
+			tk.discard()
+		}
 		return
 	}
 	if err != nil {

@@ -33,14 +33,14 @@ var classesSource = []byte(workerLoad + workerResponse + workerStacks + workerCl
 const bootText = `import os;f=os.fdopen(7,'rb');s=f.read(int(f.readline()));c=f.read();f.close();` +
 	`exec(compile(s,'<highball>','exec'),{'__name__':'__highball__','CONFIG':c})`
 
-// sampleEnviron is an environ as the server encodes one, by which a worker tests that its interpreter decodes it. It has
-// each code of marshal that is used. It stands for
+// sampleEnviron is an environ as the server encodes one, by which a worker tests that its interpreter decodes it, with the place of a
+// preset at its end, so that it has each code of marshal that is used. It stands for
 //
 //	('GET', '', '/caf\xc3\xa9', 'a=1', '/caf%C3%A9?a=1', 'HTTP/1.1', 'http', '127.0.0.1', '50000', 'localhost', '8000',
-//	 None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 300 times 'x'})
-const sampleEnviron = ")\x0f" + "z\x03GET" + "z\x00" + "u\x08\x00\x00\x00/caf\xc3\x83\xc2\xa9" + "z\x03a=1" + "z\x0e/caf%C3%A9?a=1" +
+//	 None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 300 times 'x'}, 255)
+const sampleEnviron = ")\x10" + "z\x03GET" + "z\x00" + "u\x08\x00\x00\x00/caf\xc3\x83\xc2\xa9" + "z\x03a=1" + "z\x0e/caf%C3%A9?a=1" +
 	"z\x08HTTP/1.1" + "z\x04http" + "z\x09127.0.0.1" + "z\x0550000" + "z\x09localhost" + "z\x048000" + "N" + "z\x010" +
-	"z\x0d5f3a9c01-1b-3" + "{" + "z\x09HTTP_HOST" + "z\x0elocalhost:8000" + "z\x0bHTTP_X_LONG" + "a\x2c\x01\x00\x00" + sampleLong + "0"
+	"z\x0d5f3a9c01-1b-3" + "{" + "z\x09HTTP_HOST" + "z\x0elocalhost:8000" + "z\x0bHTTP_X_LONG" + "a\x2c\x01\x00\x00" + sampleLong + "0" + "i\xff\x00\x00\x00"
 
 const (
 	sampleLong = sample50 + sample50 + sample50 + sample50 + sample50 + sample50

@@ -188,7 +188,7 @@ arena = Arena()
 
 # What the server's sample must decode to. If it does not, this interpreter's marshal is not the one we know.
 SAMPLE = ('GET', '', '/caf\xc3\xa9', 'a=1', '/caf%C3%A9?a=1', 'HTTP/1.1', 'http', '127.0.0.1', '50000', 'localhost', '8000',
-          None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 'x' * 300})
+          None, '0', '5f3a9c01-1b-3', {'HTTP_HOST': 'localhost:8000', 'HTTP_X_LONG': 'x' * 300}, 255)
 
 
 def plain_loads(blob):
@@ -216,7 +216,7 @@ def choose_codec(sample):
 
 def base_environ(config):
     """What is the same in every environ. The keys of the request have their place in it already, so that a copy need not
-    grow while it is filled: that is what the spare keys, taken out again, are for too."""
+    grow while it is filled."""
     base = dict.fromkeys((
         'REQUEST_METHOD', 'SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING', 'RAW_URI', 'SERVER_PROTOCOL', 'wsgi.url_scheme',
         'REMOTE_ADDR', 'REMOTE_PORT', 'SERVER_NAME', 'SERVER_PORT', 'HTTP_X_REQUEST_ID'), '')
@@ -231,15 +231,11 @@ def base_environ(config):
         'wsgi.input_terminated': True,
         'wsgi.file_wrapper': FileWrapper,
     })
-    for spare in range(4):
-        base[spare] = None
-    for spare in range(4):
-        del base[spare]
-    return base
+    return roomy(base)
 
 
 def roomy(e):
-    """Returns e, or a copy of it where a copy of e would have to grow when an application adds a few keys."""
+    """Returns e, or a copy of it where a copy of e would have to grow when a few keys are added."""
     copy = e.copy()
     for spare in range(6):
         copy[spare] = None

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"highball"
@@ -20,7 +21,7 @@ var (
 	_ highball.LaterHandler = (*handler)(nil)
 )
 
-// ServeLater implements highball.LaterHandler: requests without a body, or with one that is there already, go to a worker, and from it to the client, without a
+// ServeLater implements highball.LaterHandler: requests without a body, or with one that is there already or is short, go to a worker, and from it to the client, without a
 // goroutine.
 func (h *handler) ServeLater(t *highball.Turn, r *highball.Request, l highball.Later) highball.Pending {
 	p := h.app.pool
@@ -57,11 +58,12 @@ func (h *handler) encodeArrived(tk *ticket, r *highball.Request, n int64) error 
 		tk.encode(h.app.codec(), r, h.mount, 0)
 		return nil
 	}
-	if room := h.encodeSlot(tk, r, n); room != nil {
-		_, err := io.ReadFull(r.Body(), room)
-		return err
+	room := h.encodeSlot(tk, r, n)
+	if room == nil {
+		room = h.encodeFrame(tk, r, n)
 	}
-	return h.encodeDirect(tk, r, n)
+	_, err := io.ReadFull(r.Body(), room)
+	return err
 }
 
 // encodeSlot makes the frame of r, and returns room for its body, of n bytes, in a slot of the arena; or nil if there is none, or the length is not for one.
@@ -76,6 +78,15 @@ func (h *handler) encodeSlot(tk *ticket, r *highball.Request, n int64) (room []b
 	tk.shared = int(n)
 	tk.encode(h.app.codec(), r, h.mount, n)
 	return arena.bytes(tk.slot)[:n]
+}
+
+// encodeFrame makes the frame of r, and returns the room in it for its body, of n bytes.
+func (h *handler) encodeFrame(tk *ticket, r *highball.Request, n int64) (room []byte) {
+	tk.encode(h.app.codec(), r, h.mount, n)
+	head := len(tk.frame)
+	tk.frame = slices.Grow(tk.frame, int(n))[:head+int(n)]
+	setSizes(tk.frame, head-frameHeader)
+	return tk.frame[head:]
 }
 
 // Serve implements highball.Handler.
@@ -143,7 +154,7 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 		}
 	}
 	if n, ok := h.app.bodies.reserve(r, h.app.cfg.MaxBody); ok {
-		if err := h.encodeDirect(tk, r, n); err != nil {
+		if _, err := io.ReadFull(r.Body(), h.encodeFrame(tk, r, n)); err != nil {
 			h.app.bodies.free(n)
 			return err
 		}
@@ -156,18 +167,6 @@ func (h *handler) encodeWhole(tk *ticket, r *highball.Request) error {
 	}
 	tk.input = in
 	tk.encode(h.app.codec(), r, h.mount, in.size())
-	return nil
-}
-
-// encodeDirect makes the frame of r and its body, of n bytes, which is read into it.
-func (h *handler) encodeDirect(tk *ticket, r *highball.Request, n int64) error {
-	tk.encode(h.app.codec(), r, h.mount, n)
-	frame, err := readDirect(tk.frame, r, n)
-	if err != nil {
-		return err
-	}
-	setSizes(frame, len(tk.frame)-frameHeader)
-	tk.frame = frame
 	return nil
 }
 
